@@ -1,0 +1,92 @@
+//! A connection that comes back by itself.
+
+mod backoff;
+
+use std::sync::Arc;
+
+use lapin::{Connection, ConnectionProperties};
+use tokio::sync::Mutex;
+use tracing::{info, warn};
+
+pub(crate) use backoff::Backoff;
+
+use crate::settings::Settings;
+
+/// A supervised connection to one of the broker's nodes.
+///
+/// lapin's own recovery stays off: it gives up after a while and leaves consumers that look alive.
+/// Nothing here runs in the background either. Whoever notices a loss asks for the connection
+/// again, and the first who asks connects for all.
+pub(crate) struct Link {
+    settings: Settings,
+    /// What the broker's overview shows, as in `orders consuming`.
+    name: String,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    connection: Option<Arc<Connection>>,
+    /// The node to try next, modulo the number of nodes.
+    next_node: usize,
+}
+
+impl Link {
+    pub(crate) fn new(settings: Settings, name: String) -> Self {
+        Self {
+            settings,
+            name,
+            state: Mutex::new(State::default()),
+        }
+    }
+
+    /// Returns the live connection, connecting first where there is none, for as long as it takes.
+    ///
+    /// # Cancel safety
+    ///
+    /// An attempt that is dropped leaves the link without a connection, and the next call begins
+    /// another.
+    pub(crate) async fn connection(&self) -> Arc<Connection> {
+        let mut state = self.state.lock().await;
+        if let Some(connection) = &state.connection
+            && connection.status().connected()
+        {
+            return Arc::clone(connection);
+        }
+        state.connection = None;
+        let mut backoff = Backoff::default();
+        loop {
+            let node = &self.settings.nodes[state.next_node % self.settings.nodes.len()];
+            let properties =
+                ConnectionProperties::default().with_connection_name(self.name.as_str().into());
+            let attempt = Connection::connect_uri(node.uri().clone(), properties);
+            // lapin has no deadline of its own for the handshake: a peer that accepts and then says
+            // nothing would hold the service for ever.
+            match tokio::time::timeout(self.settings.connect_timeout, attempt).await {
+                Ok(Ok(connection)) => {
+                    info!(%node, connection = self.name, "connected");
+                    let connection = Arc::new(connection);
+                    state.connection = Some(Arc::clone(&connection));
+                    return connection;
+                }
+                Ok(Err(error)) => {
+                    warn!(%node, connection = self.name, %error, "can't connect, trying again");
+                }
+                Err(_elapsed) => {
+                    let timeout = humantime::format_duration(self.settings.connect_timeout);
+                    warn!(%node, connection = self.name, %timeout, "no answer, trying again");
+                }
+            }
+            state.next_node = state.next_node.wrapping_add(1);
+            backoff.wait().await;
+        }
+    }
+
+    /// Closes the connection, if there is one.
+    pub(crate) async fn close(&self) {
+        if let Some(connection) = self.state.lock().await.connection.take() {
+            // A connection that is lost already needs no closing.
+            let _ = connection.close(200, "stopped".into()).await;
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! The settings as environment variables and command-line options.
+
+use std::error::Error as StdError;
+use std::time::Duration;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Args, Command, FromArgMatches};
+use tracing_subscriber::filter::Targets;
+
+use super::node::{InvalidNode, Node, Parts};
+use super::Settings;
+
+/// What the settings are read from. The doc comments are what `--help` prints.
+#[derive(Args, Debug)]
+struct Arguments {
+    /// Where the broker is: amqp://user:password@host:port/vhost. Several nodes of a cluster are
+    /// separated by commas and tried in turn. Instead of it: the parts below
+    #[arg(
+        long, env, hide_env_values = true, value_name = "URL", value_delimiter = ',',
+        conflicts_with_all = ["amqp_host", "amqp_port", "amqp_vhost", "amqp_user", "amqp_password"],
+    )]
+    amqp_url: Option<Vec<Node>>,
+
+    /// The broker's host
+    #[arg(long, env, hide_env_values = true, value_name = "HOST", default_value = "localhost")]
+    amqp_host: String,
+
+    /// The broker's port
+    #[arg(long, env, hide_env_values = true, value_name = "PORT", default_value = "5672")]
+    amqp_port: u16,
+
+    /// The virtual host
+    #[arg(long, env, hide_env_values = true, value_name = "VHOST", default_value = "/")]
+    amqp_vhost: String,
+
+    /// Who to log in as
+    #[arg(long, env, hide_env_values = true, value_name = "USER", default_value = "guest")]
+    amqp_user: String,
+
+    /// The password. Set the variable, not the option: options show in process lists
+    #[arg(long, env, hide_env_values = true, value_name = "PASSWORD", default_value = "guest")]
+    amqp_password: String,
+
+    /// Messages in flight at once for each processor, over what the code says
+    #[arg(
+        long, env, hide_env_values = true, value_name = "COUNT",
+        value_parser = clap::value_parser!(u16).range(1..),
+    )]
+    prefetch: Option<u16>,
+
+    /// Put in front of the name of every queue
+    #[arg(long, env, hide_env_values = true, value_name = "TEXT", default_value = "")]
+    queue_prefix: String,
+
+    /// How long connecting to one node may take
+    #[arg(
+        long, env, hide_env_values = true, value_name = "DURATION", default_value = "10s",
+        value_parser = positive_duration,
+    )]
+    connect_timeout: Duration,
+
+    /// How long what is in work may take to finish after a stop signal
+    #[arg(
+        long, env, hide_env_values = true, value_name = "DURATION", default_value = "25s",
+        value_parser = humantime::parse_duration,
+    )]
+    drain_deadline: Duration,
+
+    /// Which events are logged: error, warn, info, debug or trace, also by target, as in
+    /// info,lapin=debug
+    #[arg(
+        long, env, hide_env_values = true, value_name = "FILTER", default_value = "info",
+        value_parser = filter,
+    )]
+    log_level: String,
+
+    /// How events are written: auto is text on a terminal and JSON elsewhere
+    #[arg(long, env, hide_env_values = true, value_name = "FORMAT", default_value = "auto")]
+    log_format: LogFormat,
+}
+
+/// How events are written.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// Text where stderr is a terminal, JSON elsewhere.
+    #[default]
+    Auto,
+    /// One line for people.
+    Text,
+    /// One JSON object a line, for machines.
+    Json,
+}
+
+/// A setting that is wrong. Holds no password.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct SettingsError(String);
+
+impl From<InvalidNode> for SettingsError {
+    fn from(error: InvalidNode) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// The exit code for a wrong setting or option.
+const EXIT_WRONG_SETTING: i32 = 2;
+
+pub(super) fn for_url(amqp_url: &str) -> Result<Settings, SettingsError> {
+    let nodes = amqp_url
+        .split(',')
+        .map(str::parse)
+        .collect::<Result<_, InvalidNode>>()?;
+    // The defaults stand in one place, the arguments; the environment is not asked here.
+    let command = Arguments::augment_args(Command::new("settings")).mut_args(|arg| arg.env(None));
+    let matches = command
+        .try_get_matches_from(["settings"])
+        .expect("the defaults parse");
+    let defaults = Arguments::from_arg_matches(&matches).expect("the defaults parse");
+    Ok(Settings {
+        nodes,
+        ..defaults.into()
+    })
+}
+
+pub(super) fn parse(name: &'static str, version: &'static str) -> Settings {
+    match try_parse(name, version, std::env::args_os()) {
+        Ok(settings) => settings,
+        Err(error) if !error.use_stderr() => error.exit(),
+        Err(error) => {
+            eprintln!("{name}: {}", one_line(&error));
+            std::process::exit(EXIT_WRONG_SETTING)
+        }
+    }
+}
+
+fn command(name: &'static str, version: &'static str) -> Command {
+    let command = Command::new(name)
+        .version(version)
+        .about("Consumes its queues until it is told to stop (SIGTERM, SIGINT).")
+        .after_help(
+            "Exit codes: 0 stopped, all that was in work is done; 1 could not start; 2 a wrong \
+             setting; 3 stopped, what was in work at the deadline was given back to the broker",
+        );
+    Arguments::augment_args(command)
+}
+
+fn try_parse(
+    name: &'static str,
+    version: &'static str,
+    arguments: impl IntoIterator<Item = impl Into<std::ffi::OsString> + Clone>,
+) -> Result<Settings, clap::Error> {
+    let mut matches = command(name, version).try_get_matches_from(arguments)?;
+    Arguments::from_arg_matches_mut(&mut matches).map(Settings::from)
+}
+
+impl From<Arguments> for Settings {
+    fn from(arguments: Arguments) -> Self {
+        let nodes = arguments.amqp_url.unwrap_or_else(|| {
+            vec![Node::from_parts(&Parts {
+                host: arguments.amqp_host,
+                port: arguments.amqp_port,
+                vhost: arguments.amqp_vhost,
+                user: arguments.amqp_user,
+                password: arguments.amqp_password,
+            })]
+        });
+        Self {
+            nodes,
+            prefetch: arguments.prefetch,
+            queue_prefix: arguments.queue_prefix,
+            connect_timeout: arguments.connect_timeout,
+            drain_deadline: arguments.drain_deadline,
+            log_level: arguments.log_level,
+            log_format: arguments.log_format,
+        }
+    }
+}
+
+fn positive_duration(text: &str) -> Result<Duration, String> {
+    let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if duration.is_zero() {
+        return Err("must be longer than nothing".to_owned());
+    }
+    Ok(duration)
+}
+
+fn filter(text: &str) -> Result<String, tracing_subscriber::filter::ParseError> {
+    text.parse::<Targets>().map(|_| text.to_owned())
+}
+
+/// Says in one line which variable is wrong and why. A value is shown unless it may be secret.
+fn one_line(error: &clap::Error) -> String {
+    let context = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        Some(ContextValue::Strings(texts)) => Some(texts.join(", ")),
+        _ => None,
+    };
+    let variable = context(ContextKind::InvalidArg).map(|usage| variable_of(&usage));
+    match (error.kind(), variable) {
+        (ErrorKind::ArgumentConflict, Some(variable)) => {
+            let others = context(ContextKind::PriorArg)
+                .map(|usages| usages.split(", ").map(variable_of).collect::<Vec<_>>().join(", "))
+                .unwrap_or_default();
+            format!("{variable} and {others} can't both be set: AMQP_URL says it all")
+        }
+        (ErrorKind::InvalidValue | ErrorKind::ValueValidation, Some(variable)) => {
+            let value = context(ContextKind::InvalidValue).unwrap_or_default();
+            let value = if variable.starts_with("AMQP_") {
+                String::new()
+            } else {
+                format!(" `{value}`")
+            };
+            let reason = error.source().map(ToString::to_string).unwrap_or_else(|| {
+                match context(ContextKind::ValidValue) {
+                    Some(valid) => format!("expected one of {valid}"),
+                    None => "not a value of that kind".to_owned(),
+                }
+            });
+            format!("{variable}:{value} is wrong: {reason}")
+        }
+        _ => {
+            let text = error.to_string();
+            let first = text.lines().next().unwrap_or_default();
+            format!(
+                "{}; --help lists the options",
+                first.trim_start_matches("error: ")
+            )
+        }
+    }
+}
+
+/// Turns clap's `--amqp-url <URL>` into the variable that is set far more often: `AMQP_URL`.
+fn variable_of(usage: &str) -> String {
+    let option = usage.split(' ').next().unwrap_or(usage);
+    option.trim_start_matches('-').replace('-', "_").to_uppercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(arguments: &[&str]) -> Result<Settings, String> {
+        let arguments = std::iter::once("orders").chain(arguments.iter().copied());
+        try_parse("orders", "1.2.3", arguments).map_err(|error| one_line(&error))
+    }
+
+    #[test]
+    fn the_parts_of_an_address_make_a_node() {
+        let settings = parsed(&["--amqp-host=rabbit", "--amqp-vhost=orders", "--amqp-user=app"]);
+        let nodes = settings.unwrap().nodes;
+        assert_eq!(format!("{nodes:?}"), "[Node(amqp://app@rabbit:5672/orders)]");
+    }
+
+    #[test]
+    fn several_nodes_are_separated_by_commas() {
+        let settings = parsed(&["--amqp-url=amqp://a:1@one,amqp://b:2@two:5673"]).unwrap();
+        assert_eq!(settings.nodes.len(), 2);
+    }
+
+    #[test]
+    fn a_url_and_its_parts_together_are_refused() {
+        let error = parsed(&["--amqp-url=amqp://one", "--amqp-host=two"]).unwrap_err();
+        assert!(error.contains("AMQP_URL") && error.contains("AMQP_HOST"), "{error}");
+    }
+
+    #[test]
+    fn a_wrong_value_is_one_line_that_names_the_variable() {
+        for (argument, variable) in [
+            ("--prefetch=many", "PREFETCH"),
+            ("--prefetch=0", "PREFETCH"),
+            ("--drain-deadline=soon", "DRAIN_DEADLINE"),
+            ("--connect-timeout=0s", "CONNECT_TIMEOUT"),
+            ("--log-level=info,x=loud", "LOG_LEVEL"),
+            ("--log-format=xml", "LOG_FORMAT"),
+            ("--amqp-port=99999", "AMQP_PORT"),
+            ("--amqp-url=rabbit", "AMQP_URL"),
+        ] {
+            let error = parsed(&[argument]).unwrap_err();
+            assert!(error.starts_with(variable), "{argument}: {error}");
+            assert_eq!(error.lines().count(), 1, "{error}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_url_never_shows_its_password() {
+        for url in ["app:s3cret@rabbit", "amqp://app:s3cret@rabbit:port", "amqp://ok,x:s3cret"] {
+            let error = parsed(&[&format!("--amqp-url={url}")]).unwrap_err();
+            assert!(!error.contains("s3cret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_help_lists_every_variable_and_no_value_of_the_environment() {
+        let help = command("orders", "1.2.3").render_long_help().to_string();
+        for variable in [
+            "AMQP_URL", "AMQP_HOST", "AMQP_PORT", "AMQP_VHOST", "AMQP_USER", "AMQP_PASSWORD",
+            "PREFETCH", "QUEUE_PREFIX", "CONNECT_TIMEOUT", "DRAIN_DEADLINE", "LOG_LEVEL",
+            "LOG_FORMAT",
+        ] {
+            assert!(help.contains(&format!("[env: {variable}")), "{variable}\n{help}");
+        }
+    }
+}

@@ -1,0 +1,323 @@
+//! A client that drives a service on a real broker.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use lapin::BasicProperties;
+use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions, QueueDeclareOptions};
+use lapin::types::FieldTable;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::sync::Notify;
+
+use super::host::{Host, Plan};
+use crate::link::Link;
+use crate::message::{Incoming, Message, Outgoing, PERSISTENT, decode, short};
+use crate::publisher::Publisher;
+use crate::service::{SpanConsumer, Stopped};
+use crate::settings::Settings;
+use crate::topology::dead_letter_queue;
+use crate::verdict::Verdict;
+
+/// Runs a service on a real broker and talks to it.
+///
+/// Each client has queues of its own: whatever the service and the test call `in_queue` is prefixed
+/// with a name that nobody else has, so that all tests run side by side. When it is dropped, also
+/// by a failing test, it stops the service and deletes the queues.
+///
+/// All methods panic, with what they know of the service's queues, when nothing comes within
+/// [`deadline`](TestClient::deadline).
+///
+/// # Examples
+///
+/// ```no_run
+/// # use std::sync::Arc;
+/// use spanconsumer::testing::TestClient;
+/// use spanconsumer::{Incoming, Outgoing, Processor, Settings, SpanConsumer, Verdict};
+///
+/// # async fn double(incoming: Incoming<i64>, _: Arc<()>) -> anyhow::Result<Outgoing<i64>> {
+/// #     Ok(Outgoing::new(2 * incoming.body))
+/// # }
+/// fn service(settings: Settings) -> SpanConsumer<()> {
+///     SpanConsumer::new("doubler", settings, async || Ok(()))
+///         .processor(Processor::transform("numbers", "doubles", double))
+/// }
+///
+/// # async fn example() {
+/// let client = TestClient::start(service).await;
+/// assert_eq!(client.put("numbers", &21).await, Verdict::Processed);
+/// assert_eq!(client.pull::<i64>("doubles").await.body, 42);
+/// # }
+/// ```
+pub struct TestClient {
+    prefix: String,
+    deadline: Duration,
+    consumed: BTreeSet<String>,
+    publisher: Publisher,
+    settled: Arc<SettledMessages>,
+    touched: Mutex<BTreeSet<String>>,
+    sent: Mutex<u64>,
+    host: Host,
+}
+
+/// What became of the messages that were put.
+#[derive(Default)]
+pub(super) struct SettledMessages {
+    verdicts: Mutex<HashMap<String, Verdict>>,
+    changed: Notify,
+}
+
+/// Long enough for a broker on a busy machine to elect the leader of a new queue.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+impl TestClient {
+    /// Starts a service on the broker that [`Broker::shared`](super::Broker::shared) finds, and
+    /// returns when all its queues have their consumers.
+    ///
+    /// # Panics
+    ///
+    /// When there is no broker, or the service does not start; with the reason.
+    pub async fn start<S, F>(service: F) -> Self
+    where
+        S: Send + Sync + 'static,
+        F: FnOnce(Settings) -> SpanConsumer<S> + Send + 'static,
+    {
+        Self::start_with(|_| {}, service).await
+    }
+
+    /// Starts a service as [`start`](Self::start) does, with settings of the test's own.
+    ///
+    /// # Panics
+    ///
+    /// As [`start`](Self::start).
+    pub async fn start_with<S, F>(change: impl FnOnce(&mut Settings), service: F) -> Self
+    where
+        S: Send + Sync + 'static,
+        F: FnOnce(Settings) -> SpanConsumer<S> + Send + 'static,
+    {
+        let settled = Arc::new(SettledMessages::default());
+        let mut settings = super::host::settings().await;
+        change(&mut settings);
+        let link = Link::new(settings.clone(), "test client".to_owned());
+        let prefix = settings.queue_prefix.clone();
+        let Plan { host, consumed } =
+            Host::start(settings, service, Arc::clone(&settled), DEADLINE).await;
+        Self {
+            prefix,
+            deadline: DEADLINE,
+            consumed,
+            publisher: Publisher::new(link),
+            settled,
+            touched: Mutex::default(),
+            sent: Mutex::default(),
+            host,
+        }
+    }
+
+    /// Sets how long any method waits for what it waits for. 20 s by default.
+    #[must_use]
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// Puts a message with a JSON body into one of the service's queues, and returns its verdict
+    /// once it is settled: processed with its results published, or dead-lettered.
+    pub async fn put<T: Serialize + ?Sized>(&self, queue: &str, body: &T) -> Verdict {
+        self.put_outgoing(queue, Outgoing::new(body)).await
+    }
+
+    /// Puts a message with headers and properties, as [`put`](Self::put) does; its message id is
+    /// the client's.
+    pub async fn put_outgoing<T: Serialize>(&self, queue: &str, outgoing: Outgoing<T>) -> Verdict {
+        let encoded = outgoing.encode().expect("the message can be encoded");
+        self.put_encoded(queue, &encoded.body, encoded.properties).await
+    }
+
+    /// Puts bytes with any content type or none, as [`put`](Self::put) does.
+    pub async fn put_raw(&self, queue: &str, body: &[u8], content_type: Option<&str>) -> Verdict {
+        let mut properties = BasicProperties::default().with_delivery_mode(PERSISTENT);
+        if let Some(content_type) = content_type {
+            properties = properties.with_content_type(short(content_type));
+        }
+        self.put_encoded(queue, body, properties).await
+    }
+
+    /// Publishes a message with a JSON body to any queue, and returns when the broker has it,
+    /// without waiting for a verdict.
+    pub async fn publish<T: Serialize + ?Sized>(&self, queue: &str, body: &T) {
+        let encoded = Outgoing::new(body).encode().expect("the message can be encoded");
+        self.publish_encoded(queue, &encoded.body, encoded.properties).await;
+    }
+
+    /// Takes the next message from a queue that the service does not consume, its body decoded.
+    pub async fn pull<T: DeserializeOwned>(&self, queue: &str) -> Incoming<T> {
+        let message = self.pull_message(queue).await;
+        let body = decode(&message).unwrap_or_else(|error| {
+            let error = anyhow::Error::new(error);
+            panic!("the message from `{queue}` is not what the test expects: {error:#}")
+        });
+        Incoming::new(body, message)
+    }
+
+    /// Takes the next message that the service dead-lettered from one of its queues.
+    pub async fn dead_letter(&self, queue: &str) -> Arc<Message> {
+        self.pull_message(&dead_letter_queue(queue)).await
+    }
+
+    /// Counts the messages in a queue that wait for a consumer.
+    pub async fn depth(&self, queue: &str) -> u32 {
+        let counted = self.within(queue, "count its messages", self.count(queue)).await;
+        counted.unwrap_or_else(|error| panic!("can't count the messages of `{queue}`: {error}"))
+    }
+
+    /// Returns a queue's name on the broker.
+    #[must_use]
+    pub fn queue_name(&self, queue: &str) -> String {
+        format!("{}{queue}", self.prefix)
+    }
+
+    /// Stops the service as a stop signal does, and tells how it ended; deletes its queues.
+    pub async fn stop(mut self) -> Stopped {
+        let touched = std::mem::take(&mut *lock(&self.touched));
+        self.host.stop(touched).await
+    }
+
+    async fn put_encoded(&self, queue: &str, body: &[u8], properties: BasicProperties) -> Verdict {
+        let name = self.queue_name(queue);
+        assert!(
+            self.consumed.contains(&name),
+            "no processor consumes `{queue}`, so nothing would settle the message; `publish` does \
+             not wait for that"
+        );
+        let id = self.next_id();
+        self.publish_encoded(queue, body, properties.with_message_id(short(&id))).await;
+        self.within(queue, "settle the message", self.settled.verdict(&id)).await
+    }
+
+    async fn publish_encoded(&self, queue: &str, body: &[u8], properties: BasicProperties) {
+        let name = self.queue_name(queue);
+        lock(&self.touched).insert(name.clone());
+        let published = self.publisher.publish(&name, body, properties);
+        let published = self.within(queue, "take the message", published).await;
+        if let Err(error) = published {
+            panic!("can't publish to `{queue}`: {error}");
+        }
+    }
+
+    async fn pull_message(&self, queue: &str) -> Arc<Message> {
+        let name = self.queue_name(queue);
+        assert!(
+            !self.consumed.contains(&name),
+            "the service consumes `{queue}`: whatever is put there is the service's to take"
+        );
+        lock(&self.touched).insert(name.clone());
+        let taken = self.within(queue, "hand out a message", self.take(&name)).await;
+        taken.unwrap_or_else(|error| panic!("can't pull from `{queue}`: {error}"))
+    }
+
+    async fn take(&self, name: &str) -> lapin::Result<Arc<Message>> {
+        let channel = self.publisher.link().connection().await.create_channel().await?;
+        channel.basic_qos(1, BasicQosOptions::default()).await?;
+        let mut consumer = channel
+            .basic_consume(
+                name.into(),
+                "test client".into(),
+                BasicConsumeOptions::default(),
+                FieldTable::default(),
+            )
+            .await?;
+        let Some(delivery) = consumer.next().await else {
+            return Err(lapin::ErrorKind::FutureCompleted.into());
+        };
+        let delivery = delivery?;
+        delivery.acker.ack(BasicAckOptions::default()).await?;
+        channel.close(200, "pulled".into()).await?;
+        Ok(Arc::new(Message::new(name.into(), delivery)))
+    }
+
+    async fn count(&self, queue: &str) -> lapin::Result<u32> {
+        let channel = self.publisher.link().connection().await.create_channel().await?;
+        let passive = QueueDeclareOptions {
+            passive: true,
+            ..QueueDeclareOptions::default()
+        };
+        let declared = channel
+            .queue_declare(short(&self.queue_name(queue)), passive, FieldTable::default())
+            .await?;
+        Ok(declared.message_count())
+    }
+
+    /// Waits for at most the deadline; says what the service's queues hold when that passes.
+    async fn within<T>(&self, queue: &str, what: &str, step: impl Future<Output = T>) -> T {
+        match tokio::time::timeout(self.deadline, step).await {
+            Ok(done) => done,
+            Err(_elapsed) => {
+                let mut queues = String::new();
+                for consumed in &self.consumed {
+                    let bare = consumed.strip_prefix(&self.prefix).unwrap_or(consumed);
+                    for name in [bare.to_owned(), dead_letter_queue(bare)] {
+                        let waiting = match self.count(&name).await {
+                            Ok(count) => count.to_string(),
+                            Err(error) => error.to_string(),
+                        };
+                        queues = format!("{queues}\n  {name}: {waiting}");
+                    }
+                }
+                panic!(
+                    "`{queue}` did not {what} within {:?}; messages that wait:{queues}\nset \
+                     LOG_LEVEL=debug to see the service's log",
+                    self.deadline
+                )
+            }
+        }
+    }
+
+    fn next_id(&self) -> String {
+        let mut sent = lock(&self.sent);
+        *sent += 1;
+        format!("{}{sent}", self.prefix)
+    }
+}
+
+impl SettledMessages {
+    pub(super) fn settle(&self, message_id: String, verdict: Verdict) {
+        lock(&self.verdicts).insert(message_id, verdict);
+        self.changed.notify_waiters();
+    }
+
+    async fn verdict(&self, message_id: &str) -> Verdict {
+        loop {
+            let changed = self.changed.notified();
+            if let Some(verdict) = lock(&self.verdicts).remove(message_id) {
+                return verdict;
+            }
+            changed.await;
+        }
+    }
+}
+
+impl Drop for TestClient {
+    fn drop(&mut self) {
+        let touched = std::mem::take(&mut *lock(&self.touched));
+        self.host.stop_blocking(touched);
+    }
+}
+
+impl fmt::Debug for TestClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TestClient")
+            .field("prefix", &self.prefix)
+            .field("consumed", &self.consumed)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A test that panicked while it held the lock has left nothing half done inside.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,9 @@
+//! The queues that a service declares.
+
+mod declaration;
+mod mismatch;
+mod options;
+
+pub use options::QueueOptions;
+
+pub(crate) use declaration::{DeclareError, Declaration, dead_letter_queue};
