@@ -38,7 +38,10 @@ async fn an_order_without_items_is_dead_lettered_with_the_reason() {
     assert_eq!(verdict, Verdict::DeadLettered);
     let dead = client.dead_letter(IN_QUEUE).await;
     assert_eq!(dead.headers().text("x-failure-kind"), Some("failed"));
-    assert_eq!(dead.headers().text("x-failure-error"), Some("order A-1 has no items"));
+    assert_eq!(
+        dead.headers().text("x-failure-error"),
+        Some("order A-1 has no items")
+    );
     assert_eq!(client.depth(OUT_QUEUE).await, 0);
 }
 
@@ -46,7 +49,9 @@ async fn an_order_without_items_is_dead_lettered_with_the_reason() {
 async fn a_broken_body_is_dead_lettered_untouched() {
     let client = TestClient::start(service::service).await;
 
-    let verdict = client.put_raw(IN_QUEUE, b"{\"id\": ", Some("application/json")).await;
+    let verdict = client
+        .put_raw(IN_QUEUE, b"{\"id\": ", Some("application/json"))
+        .await;
 
     assert_eq!(verdict, Verdict::DeadLettered);
     let dead = client.dead_letter(IN_QUEUE).await;

@@ -104,7 +104,11 @@ install_rabbitmq() {
     # No service may start during the installation, and documentation is of no use here.
     printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
     chmod 0755 "$root/usr/sbin/policy-rc.d"
-    printf 'path-exclude=/usr/share/%s/*\n' doc man info locale lintian >"$root/etc/dpkg/dpkg.cfg.d/small"
+    # A build that a crash has interrupted starts anew, so nothing needs to be flushed to disk.
+    {
+        printf 'path-exclude=/usr/share/%s/*\n' doc man info locale lintian
+        echo force-unsafe-io
+    } >"$root/etc/dpkg/dpkg.cfg.d/small"
     # The host's way to the archive (a proxy, say) is the image's while it is built.
     local proxy
     proxy=$(apt-config shell p Acquire::http::Proxy 2>/dev/null || true)
@@ -152,12 +156,14 @@ shrink() {
 
 # shellcheck disable=SC2329 # called through run
 import() {
-    local root=$1 image=$2 suite=$3
+    local root=$1 image=$2 suite=$3 plugins
+    # The plain rabbitmq-plugins does not find them where Debian has them.
+    plugins=("$root"/usr/lib/rabbitmq/lib/rabbitmq_server-*/plugins)
     # The engine's own default for PATH lacks RabbitMQ's folder, where the plain scripts are:
     # Debian's wrappers in /usr/sbin send the log to a file. HOME lets root read the cookie.
     local changes=(
         --change "ENV PATH=/usr/lib/rabbitmq/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-        --change "ENV HOME=/var/lib/rabbitmq LANG=C.UTF-8 RABBITMQ_LOGS=-"
+        --change "ENV HOME=/var/lib/rabbitmq LANG=C.UTF-8 RABBITMQ_LOGS=- RABBITMQ_PLUGINS_DIR=${plugins[0]#"$root"}"
         --change "LABEL spanconsumer.built-from=debian-$suite"
         --change "EXPOSE 4369 5671 5672 15672 15692 25672"
         --change "VOLUME /var/lib/rabbitmq"

@@ -42,7 +42,9 @@ pub fn log_to_stderr(settings: &Settings) {
 /// supervisor says better, so lapin is silent unless it is asked for.
 fn targets(filter: &str) -> Targets {
     let targets: Targets = filter.parse().unwrap_or_default();
-    let lapin_named = targets.iter().any(|(target, _)| target.starts_with("lapin"));
+    let lapin_named = targets
+        .iter()
+        .any(|(target, _)| target.starts_with("lapin"));
     if lapin_named {
         targets
     } else {

@@ -6,7 +6,10 @@ use crate::verdict::Verdict;
 
 /// What a test client hears of a service.
 #[derive(Clone, Debug)]
-#[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "only a test client reads it"))]
+#[cfg_attr(
+    not(feature = "testing"),
+    expect(dead_code, reason = "only a test client reads it")
+)]
 pub(crate) enum Event {
     /// Every queue has its consumer.
     Running,
@@ -16,7 +19,10 @@ pub(crate) enum Event {
 
 /// A message that is settled.
 #[derive(Clone, Debug)]
-#[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "only a test client reads it"))]
+#[cfg_attr(
+    not(feature = "testing"),
+    expect(dead_code, reason = "only a test client reads it")
+)]
 pub(crate) struct Settled {
     pub(crate) message_id: String,
     pub(crate) verdict: Verdict,

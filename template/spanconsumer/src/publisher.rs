@@ -72,9 +72,9 @@ impl Publisher {
             .map_err(|error| PublishError::from_lapin(error, body.len()))?;
         match confirmation {
             Confirmation::Ack(None) => Ok(()),
-            Confirmation::Ack(Some(returned)) | Confirmation::Nack(Some(returned)) => {
-                Err(PublishError::Unroutable(returned.reply_text.as_str().to_owned()))
-            }
+            Confirmation::Ack(Some(returned)) | Confirmation::Nack(Some(returned)) => Err(
+                PublishError::Unroutable(returned.reply_text.as_str().to_owned()),
+            ),
             Confirmation::Nack(None) => Err(PublishError::Refused),
             Confirmation::NotRequested => Err(PublishError::Lost(
                 ErrorKind::InvalidChannelState(lapin::ChannelState::Closed, "no confirms").into(),
@@ -90,7 +90,9 @@ impl Publisher {
             return Ok(channel.clone());
         }
         let channel = self.link.connection().await.create_channel().await?;
-        channel.confirm_select(ConfirmSelectOptions::default()).await?;
+        channel
+            .confirm_select(ConfirmSelectOptions::default())
+            .await?;
         Ok(current.insert(channel).clone())
     }
 }

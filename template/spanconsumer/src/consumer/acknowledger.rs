@@ -36,7 +36,10 @@ impl Acknowledger {
     /// When a tag does not follow the one before: the account would acknowledge the wrong message.
     pub(super) fn delivered(&mut self, tag: Tag) {
         let expected = self.settled + self.window.len() as Tag + 1;
-        assert_eq!(tag, expected, "delivery tags have no gaps on a channel with one consumer");
+        assert_eq!(
+            tag, expected,
+            "delivery tags have no gaps on a channel with one consumer"
+        );
         self.window.push_back(Slot::InWork);
     }
 
@@ -155,11 +158,19 @@ mod tests {
         }
         assert_eq!(account.take_prefix(), None);
         assert_eq!(account.take_scattered(), [2, 4]);
-        assert_eq!(account.take_scattered(), []);
+        assert_eq!(account.take_scattered(), Vec::<Tag>::new());
         account.finished(1);
-        assert_eq!(account.take_prefix(), Some(1), "2 is settled and unknown to the broker");
+        assert_eq!(
+            account.take_prefix(),
+            Some(1),
+            "2 is settled and unknown to the broker"
+        );
         account.finished(3);
-        assert_eq!(account.take_prefix(), Some(3), "4 is settled and unknown to the broker");
+        assert_eq!(
+            account.take_prefix(),
+            Some(3),
+            "4 is settled and unknown to the broker"
+        );
         assert_eq!(account.pending(), 0);
     }
 
@@ -227,7 +238,7 @@ mod tests {
                         }
                     }
                 }
-                assert_eq!(unacknowledged, [], "{order:?}");
+                assert_eq!(unacknowledged, Vec::<Tag>::new(), "{order:?}");
             }
             orders += 1;
         });

@@ -53,7 +53,10 @@ pub(super) fn properties(
     let mut texts = fault.error.chain().map(ToString::to_string);
     text(&mut headers, KIND, &fault.kind.to_string());
     text(&mut headers, ERROR, &texts.next().unwrap_or_default());
-    let causes = texts.take(MOST_CAUSES).map(|cause| long_text(&cause)).collect::<Vec<_>>();
+    let causes = texts
+        .take(MOST_CAUSES)
+        .map(|cause| long_text(&cause))
+        .collect::<Vec<_>>();
     headers.insert(short(CAUSES), AMQPValue::FieldArray(causes.into()));
     text(&mut headers, PROCESSOR, processor);
     text(&mut headers, SERVICE, service);
@@ -70,7 +73,11 @@ pub(super) fn properties(
     if table_size(&headers) > LARGEST_HEADERS {
         return None;
     }
-    Some(copied(own).with_delivery_mode(PERSISTENT).with_headers(headers))
+    Some(
+        copied(own)
+            .with_delivery_mode(PERSISTENT)
+            .with_headers(headers),
+    )
 }
 
 /// Copies all properties but the headers, the expiration and the user.
@@ -115,7 +122,9 @@ fn long_text(value: &str) -> AMQPValue {
 /// for the largest.
 fn table_size(table: &FieldTable) -> usize {
     let fields = table.inner().iter();
-    4 + fields.map(|(name, value)| 1 + name.as_str().len() + value_size(value)).sum::<usize>()
+    4 + fields
+        .map(|(name, value)| 1 + name.as_str().len() + value_size(value))
+        .sum::<usize>()
 }
 
 fn value_size(value: &AMQPValue) -> usize {

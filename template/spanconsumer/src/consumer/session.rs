@@ -83,7 +83,9 @@ impl Session {
         let queue: Arc<str> = worker.work.input.queue.as_str().into();
         let start = async {
             let channel = connection.create_channel().await?;
-            channel.basic_qos(worker.prefetch, BasicQosOptions::default()).await?;
+            channel
+                .basic_qos(worker.prefetch, BasicQosOptions::default())
+                .await?;
             let consumer = channel
                 .basic_consume(
                     worker.work.input.queue.as_str().into(),
@@ -114,20 +116,25 @@ impl Session {
 
     /// Processes deliveries until the session is lost, or told to drain and drained.
     pub(super) async fn run<S: Send + Sync + 'static>(mut self, worker: &mut Worker<S>) -> Ended {
-        match self.consume(worker).await {
-            Err(gone) => Ended::Lost(gone),
-            Ok(()) => {
-                // A channel that is lost while draining leaves its messages with the broker, too;
-                // what is in work is waited for by the worker.
-                if let Err(gone) = self.drain(worker).await {
-                    debug!(queue = &*self.queue, reason = gone, "channel lost while draining");
-                }
-                Ended::Drained
-            }
+        if let Err(gone) = self.consume(worker).await {
+            return Ended::Lost(gone);
         }
+        // A channel that is lost while draining leaves its messages with the broker, too; what is
+        // in work is waited for by the worker.
+        if let Err(gone) = self.drain(worker).await {
+            debug!(
+                queue = &*self.queue,
+                reason = gone,
+                "channel lost while draining"
+            );
+        }
+        Ended::Drained
     }
 
-    async fn consume<S: Send + Sync + 'static>(&mut self, worker: &mut Worker<S>) -> Result<(), Gone> {
+    async fn consume<S: Send + Sync + 'static>(
+        &mut self,
+        worker: &mut Worker<S>,
+    ) -> Result<(), Gone> {
         let mut watch = interval(WATCH);
         watch.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -155,7 +162,10 @@ impl Session {
     ///
     /// One turn of the scheduler lets those finish that are a moment from it. Where none did, the
     /// consumer is idle (`true`), and whatever is finished is acknowledged without waiting.
-    async fn gather<S: Send + Sync + 'static>(&mut self, worker: &mut Worker<S>) -> Result<bool, Gone> {
+    async fn gather<S: Send + Sync + 'static>(
+        &mut self,
+        worker: &mut Worker<S>,
+    ) -> Result<bool, Gone> {
         loop {
             let before = self.account.pending();
             if before >= self.batch {
@@ -178,7 +188,10 @@ impl Session {
         for tag in std::mem::take(&mut self.rejected) {
             // `reject` and not `nack`: this one failed, and the delivery count should tell.
             let options = BasicRejectOptions { requeue: false };
-            self.channel.basic_reject(tag, options).await.map_err(gone)?;
+            self.channel
+                .basic_reject(tag, options)
+                .await
+                .map_err(gone)?;
             self.account.settled(tag);
         }
         if let Some(tag) = self.account.take_prefix() {
@@ -198,7 +211,10 @@ impl Session {
     }
 
     async fn ack(&self, tag: Tag, multiple: bool) -> Result<(), Gone> {
-        self.channel.basic_ack(tag, BasicAckOptions { multiple }).await.map_err(gone)
+        self.channel
+            .basic_ack(tag, BasicAckOptions { multiple })
+            .await
+            .map_err(gone)
     }
 
     /// Gives a message back untouched. `nack` and not `reject`: nothing failed, and RabbitMQ 4.3
@@ -215,9 +231,14 @@ impl Session {
 
     /// Stops the consumer, gives back what was not begun, and finishes what is in work; what is not
     /// finished when the worker is told to give back is given back as well.
-    async fn drain<S: Send + Sync + 'static>(&mut self, worker: &mut Worker<S>) -> Result<(), Gone> {
+    async fn drain<S: Send + Sync + 'static>(
+        &mut self,
+        worker: &mut Worker<S>,
+    ) -> Result<(), Gone> {
         let give_back = worker.stop.give_back.clone();
-        let cancel = self.channel.basic_cancel(self.consumer.tag(), BasicCancelOptions::default());
+        let cancel = self
+            .channel
+            .basic_cancel(self.consumer.tag(), BasicCancelOptions::default());
         cancel.await.map_err(gone)?;
         // What was on its way when the broker learnt of it; then the stream ends.
         while let Some(Ok(delivery)) = self.consumer.next().await {
@@ -250,7 +271,10 @@ impl Session {
             self.give_back(tag).await?;
         }
         // The broker answers after it has taken in every acknowledgement before.
-        self.channel.close(200, "drained".into()).await.map_err(gone)
+        self.channel
+            .close(200, "drained".into())
+            .await
+            .map_err(gone)
     }
 
     /// Takes in all deliveries and results that are there, without waiting for any.
@@ -345,6 +369,10 @@ impl Session {
     }
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the shape that map_err takes"
+)]
 fn gone(error: lapin::Error) -> Gone {
     error.to_string()
 }

@@ -55,8 +55,16 @@ impl<S: Send + Sync + 'static> Work<S> {
     ///
     /// `lost` fires when the delivery's channel is gone: nothing is published any more then, as the
     /// message is going to be processed again.
-    pub(super) async fn process(&self, message: Arc<Message>, lost: &CancellationToken) -> Settlement {
-        let span = info_span!("message", queue = message.queue(), id = message.message_id());
+    pub(super) async fn process(
+        &self,
+        message: Arc<Message>,
+        lost: &CancellationToken,
+    ) -> Settlement {
+        let span = info_span!(
+            "message",
+            queue = message.queue(),
+            id = message.message_id()
+        );
         async {
             match self.call(&message).await {
                 Ok(results) => self.publish(results, &message, lost).await,
@@ -91,7 +99,8 @@ impl<S: Send + Sync + 'static> Work<S> {
         if let Some(output) = &self.output {
             for result in results {
                 let Encoded { body, properties } = result;
-                let published = self.until_confirmed(&output.queue, &body, properties, lost, output);
+                let published =
+                    self.until_confirmed(&output.queue, &body, properties, lost, output);
                 match published.await {
                     Ok(()) => {}
                     Err(None) => return Settlement::Lost,
@@ -103,7 +112,12 @@ impl<S: Send + Sync + 'static> Work<S> {
     }
 
     /// Reports a failure and copies the message to the dead-letter queue.
-    async fn fail(&self, fault: Fault, message: &Arc<Message>, lost: &CancellationToken) -> Settlement {
+    async fn fail(
+        &self,
+        fault: Fault,
+        message: &Arc<Message>,
+        lost: &CancellationToken,
+    ) -> Settlement {
         let processor = self.processor.name;
         error!(
             processor,
@@ -125,7 +139,10 @@ impl<S: Send + Sync + 'static> Work<S> {
             self.tell(handler, &failure).await;
         }
         let Some(properties) = properties else {
-            warn!(processor, "the message's own headers leave no room to say why it failed");
+            warn!(
+                processor,
+                "the message's own headers leave no room to say why it failed"
+            );
             return Settlement::LeaveToBroker;
         };
         let queue = dead_letter_queue(&self.input.queue);
@@ -135,7 +152,10 @@ impl<S: Send + Sync + 'static> Work<S> {
             Err(None) => Settlement::Lost,
             Err(Some(fault)) => {
                 let error = format!("{:#}", fault.error);
-                warn!(processor, error, "can't copy the message, leaving it to the broker");
+                warn!(
+                    processor,
+                    error, "can't copy the message, leaving it to the broker"
+                );
                 Settlement::LeaveToBroker
             }
         }
@@ -167,7 +187,10 @@ impl<S: Send + Sync + 'static> Work<S> {
         let mut backoff = Backoff::default();
         let mut closures = 0;
         loop {
-            let published = self.context.publisher.publish(queue, body, properties.clone());
+            let published = self
+                .context
+                .publisher
+                .publish(queue, body, properties.clone());
             let published = tokio::select! {
                 biased;
                 () = lost.cancelled() => return Err(None),

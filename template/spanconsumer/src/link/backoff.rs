@@ -42,7 +42,11 @@ mod tests {
     fn pauses_grow_to_their_cap_and_never_end() {
         let pauses: Vec<_> = Backoff::default().0.take(1_000).collect();
         assert_eq!(pauses.len(), 1_000);
-        assert!(pauses[0] < 2 * SHORTEST + Duration::from_millis(1), "{:?}", pauses[0]);
+        assert!(
+            pauses[0] < 2 * SHORTEST + Duration::from_millis(1),
+            "{:?}",
+            pauses[0]
+        );
         assert!(pauses.iter().all(|pause| *pause <= 2 * LONGEST));
         assert!(pauses[20..].iter().all(|pause| *pause >= LONGEST));
     }

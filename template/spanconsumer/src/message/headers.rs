@@ -100,7 +100,12 @@ impl Headers {
 
 impl<K: Into<String>, V: Into<HeaderValue>> FromIterator<(K, V)> for Headers {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
-        Self(pairs.into_iter().map(|(k, v)| (k.into(), v.into())).collect())
+        Self(
+            pairs
+                .into_iter()
+                .map(|(k, v)| (k.into(), v.into()))
+                .collect(),
+        )
     }
 }
 
@@ -148,9 +153,7 @@ fn from_amqp(value: &AMQPValue) -> HeaderValue {
         },
         AMQPValue::ByteArray(v) => HeaderValue::Bytes(v.as_slice().to_vec()),
         AMQPValue::Timestamp(v) => HeaderValue::Timestamp(*v),
-        AMQPValue::FieldArray(v) => {
-            HeaderValue::List(v.as_slice().iter().map(from_amqp).collect())
-        }
+        AMQPValue::FieldArray(v) => HeaderValue::List(v.as_slice().iter().map(from_amqp).collect()),
         AMQPValue::FieldTable(v) => HeaderValue::Table(from_table(v)),
     }
 }

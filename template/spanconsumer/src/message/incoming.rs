@@ -156,6 +156,10 @@ impl Message {
     }
 }
 
+#[expect(
+    clippy::ref_option,
+    reason = "the shape in which lapin hands out properties"
+)]
 fn text(property: &Option<ShortString>) -> Option<&str> {
     property.as_ref().map(ShortString::as_str)
 }

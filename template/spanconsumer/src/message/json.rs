@@ -41,7 +41,9 @@ pub(crate) fn decode<T: DeserializeOwned>(message: &Message) -> Result<T, Decode
 fn is_json(name: &str) -> bool {
     let essence = name.split(';').next().unwrap_or_default().trim();
     let subtype = essence.rsplit('/').next().unwrap_or_default();
-    ["json", "x-json"].iter().any(|known| subtype.eq_ignore_ascii_case(known))
+    ["json", "x-json"]
+        .iter()
+        .any(|known| subtype.eq_ignore_ascii_case(known))
         || subtype
             .rsplit_once('+')
             .is_some_and(|(_, suffix)| suffix.eq_ignore_ascii_case("json"))
@@ -65,7 +67,13 @@ mod tests {
         ] {
             assert!(is_json(name), "{name}");
         }
-        for name in ["", "text/plain", "application/jsonx", "application/yaml", "json/text"] {
+        for name in [
+            "",
+            "text/plain",
+            "application/jsonx",
+            "application/yaml",
+            "json/text",
+        ] {
             assert!(!is_json(name), "{name}");
         }
     }

@@ -87,7 +87,10 @@ impl Fault {
     pub(crate) fn timed_out(timeout: Duration) -> Self {
         Self {
             kind: FailureKind::TimedOut,
-            error: anyhow::anyhow!("not finished within {}", humantime::format_duration(timeout)),
+            error: anyhow::anyhow!(
+                "not finished within {}",
+                humantime::format_duration(timeout)
+            ),
         }
     }
 

@@ -58,9 +58,17 @@ impl ProcessingOptions {
     /// Names the option that makes no sense, if there is one.
     pub(crate) fn problem(&self) -> Option<&'static str> {
         match self {
-            Self { prefetch: Some(0), .. } => Some("a prefetch of 0 means no limit; set at least 1"),
-            Self { concurrency: Some(0), .. } => Some("a concurrency of 0 processes nothing"),
-            Self { timeout: Some(Duration::ZERO), .. } => Some("a timeout of 0 fails every message"),
+            Self {
+                prefetch: Some(0), ..
+            } => Some("a prefetch of 0 means no limit; set at least 1"),
+            Self {
+                concurrency: Some(0),
+                ..
+            } => Some("a concurrency of 0 processes nothing"),
+            Self {
+                timeout: Some(Duration::ZERO),
+                ..
+            } => Some("a timeout of 0 fails every message"),
             _ => None,
         }
     }

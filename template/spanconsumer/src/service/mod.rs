@@ -138,8 +138,9 @@ impl<S: Send + Sync + 'static> SpanConsumer<S> {
         F: Fn(Arc<Failure>, Arc<S>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
-        self.error_handlers
-            .push(Arc::new(move |failure, state| Box::pin(handler(failure, state))));
+        self.error_handlers.push(Arc::new(move |failure, state| {
+            Box::pin(handler(failure, state))
+        }));
         self
     }
 
@@ -170,7 +171,10 @@ impl<S: Send + Sync + 'static> SpanConsumer<S> {
             Ok(Stopped::Finished) => ExitCode::SUCCESS,
             Ok(Stopped::GaveBack) => ExitCode::from(EXIT_GAVE_BACK),
             Err(error) => {
-                error!(error = format!("{:#}", anyhow::Error::new(error)), "can't start");
+                error!(
+                    error = format!("{:#}", anyhow::Error::new(error)),
+                    "can't start"
+                );
                 ExitCode::from(EXIT_NOT_STARTED)
             }
         }
@@ -202,10 +206,19 @@ impl<S: Send + Sync + 'static> SpanConsumer<S> {
     #[cfg(feature = "testing")]
     pub(crate) fn queues(&self) -> (BTreeSet<String>, BTreeSet<String>) {
         let name = |queue: &String| format!("{}{queue}", self.settings.queue_prefix);
-        let consumed: BTreeSet<_> =
-            self.processors.iter().map(|processor| name(&processor.queue)).collect();
-        let outputs = self.processors.iter().filter_map(|processor| processor.output.as_ref());
-        let all = consumed.iter().cloned().chain(outputs.map(|output| name(&output.queue)));
+        let consumed: BTreeSet<_> = self
+            .processors
+            .iter()
+            .map(|processor| name(&processor.queue))
+            .collect();
+        let outputs = self
+            .processors
+            .iter()
+            .filter_map(|processor| processor.output.as_ref());
+        let all = consumed
+            .iter()
+            .cloned()
+            .chain(outputs.map(|output| name(&output.queue)));
         let all = all.collect();
         (consumed, all)
     }

@@ -74,7 +74,9 @@ pub(super) fn plan<S>(
         };
         let input = declaration(&processor.queue, &processor.queue_options)?;
         let output = processor.output.as_ref();
-        let output = output.map(|output| declaration(&output.queue, &output.options)).transpose()?;
+        let output = output
+            .map(|output| declaration(&output.queue, &output.options))
+            .transpose()?;
         planned.push(Planned {
             processor: Arc::clone(processor),
             input,
@@ -106,14 +108,118 @@ fn check_name(declaration: &Declaration) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::Incoming;
+    use crate::message::{Incoming, Outgoing};
     use crate::processor::ProcessingOptions;
 
-    async fn first(_: Incoming<u8>, (): Arc<()>) -> anyhow::Result<()> {
+    async fn first(_: Incoming<u8>, _: Arc<()>) -> anyhow::Result<()> {
         Ok(())
     }
 
-    async fn second(_: Incoming<u8>, (): Arc<()>) -> anyhow::Result<()> {
-        Ok(())
+    async fn second(_: Incoming<u8>, _: Arc<()>) -> anyhow::Result<Outgoing<u8>> {
+        Ok(Outgoing::new(0))
+    }
+
+    fn planned(
+        processors: impl IntoIterator<Item = Processor<()>>,
+    ) -> Result<Vec<Planned<()>>, Error> {
+        let mut settings = Settings::new("amqp://localhost").unwrap();
+        settings.queue_prefix = "mine.".to_owned();
+        plan(
+            &processors.into_iter().map(Arc::new).collect::<Vec<_>>(),
+            &settings,
+        )
+    }
+
+    fn refusal(processors: impl IntoIterator<Item = Processor<()>>) -> String {
+        planned(processors)
+            .err()
+            .expect("it is refused")
+            .to_string()
+    }
+
+    #[test]
+    fn a_service_without_a_processor_is_refused() {
+        assert!(refusal([]).contains("no processor"));
+    }
+
+    #[test]
+    fn two_processors_for_one_queue_are_refused_with_both_names() {
+        let refusal = refusal([
+            Processor::consume("orders", first),
+            Processor::transform("orders", "receipts", second),
+        ]);
+        assert!(refusal.contains("`orders`"), "{refusal}");
+        assert!(
+            refusal.contains("::first`") && refusal.contains("::second`"),
+            "{refusal}"
+        );
+    }
+
+    #[test]
+    fn a_queue_with_two_sets_of_options_is_refused() {
+        let refusal = refusal([
+            Processor::transform("orders", "receipts", second),
+            Processor::consume("receipts", first).queue(QueueOptions::classic()),
+        ]);
+        assert!(
+            refusal.contains("`mine.receipts`") && refusal.contains("::first`"),
+            "{refusal}"
+        );
+    }
+
+    #[test]
+    fn a_queue_between_two_processors_is_one_queue() {
+        let planned = planned([
+            Processor::transform("orders", "receipts", second),
+            Processor::consume("receipts", first),
+        ])
+        .unwrap();
+        assert_eq!(
+            planned[0].output.as_ref().unwrap().queue,
+            planned[1].input.queue
+        );
+    }
+
+    #[test]
+    fn a_name_that_the_broker_can_not_have_is_refused() {
+        // The prefix counts: with its five bytes and those of `.dead` it is over 255.
+        for (name, problem) in [("x".repeat(246), "longer"), ("x".repeat(300), "longer")] {
+            let refusal = refusal([Processor::consume(name, first)]);
+            assert!(
+                refusal.contains(problem) && refusal.contains("::first`"),
+                "{refusal}"
+            );
+        }
+        assert!(planned([Processor::consume("x".repeat(245), first)]).is_ok());
+        let settings = Settings::new("amqp://localhost").unwrap();
+        for (name, problem) in [("amq.mine", "amq."), ("", "empty")] {
+            let processors = [Arc::new(Processor::<()>::consume(name, first))];
+            let refusal = plan(&processors, &settings).err().unwrap().to_string();
+            assert!(refusal.contains(problem), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn an_option_that_can_not_work_is_refused() {
+        let options = ProcessingOptions::default();
+        for options in [
+            options.clone().prefetch(0),
+            options.clone().concurrency(0),
+            options.timeout(std::time::Duration::ZERO),
+        ] {
+            let refusal = refusal([Processor::consume("orders", first).processing(options)]);
+            assert!(
+                refusal.contains("`orders`") && refusal.contains("::first`"),
+                "{refusal}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_settings_prefetch_wins_over_the_codes() {
+        let options = ProcessingOptions::default().prefetch(20);
+        assert_eq!(options.effective_prefetch(Some(3)), 3);
+        assert_eq!(options.effective_prefetch(None), 20);
+        assert_eq!(ProcessingOptions::default().effective_prefetch(None), 100);
     }
 }

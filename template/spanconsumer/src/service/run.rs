@@ -67,7 +67,11 @@ impl<S: Send + Sync + 'static> SpanConsumer<S> {
         for task in self.shutdown.iter().rev() {
             info!(task = task.name, "shutdown task");
             if let Err(error) = caught((task.run)(Arc::clone(&state))).await {
-                error!(task = task.name, error = format!("{error:#}"), "shutdown task failed");
+                error!(
+                    task = task.name,
+                    error = format!("{error:#}"),
+                    "shutdown task failed"
+                );
             }
         }
         stopped
@@ -99,7 +103,10 @@ impl<S: Send + Sync + 'static> SpanConsumer<S> {
         });
         let (told_to, mut workers) = (Stop::default(), JoinSet::new());
         let (consuming, mut begun) = mpsc::unbounded_channel();
-        let mut missing: Vec<_> = planned.iter().map(|planned| planned.input.queue.clone()).collect();
+        let mut missing: Vec<_> = planned
+            .iter()
+            .map(|planned| planned.input.queue.clone())
+            .collect();
         for planned in planned {
             let worker = self.worker(&context, link, &told_to, planned);
             workers.spawn(watched(worker, told_to.clone(), consuming.clone()));
@@ -148,7 +155,10 @@ impl<S: Send + Sync + 'static> SpanConsumer<S> {
         }
         told_to.give_back.cancel();
         if tokio::time::timeout(GIVE_BACK_TIME, drained).await.is_err() {
-            warn!(service = self.name, "the broker does not answer; it gives the messages out again");
+            warn!(
+                service = self.name,
+                "the broker does not answer; it gives the messages out again"
+            );
         }
         Stopped::GaveBack
     }
@@ -164,7 +174,12 @@ impl<S: Send + Sync + 'static> SpanConsumer<S> {
         let (context, link) = (Arc::clone(context), Arc::clone(link));
         let (told_to, observer) = (told_to.clone(), self.observer.clone());
         move || {
-            let Planned { processor, input, output, prefetch } = planned.clone();
+            let Planned {
+                processor,
+                input,
+                output,
+                prefetch,
+            } = planned.clone();
             Worker::new(
                 Arc::clone(&context),
                 processor,
@@ -189,8 +204,14 @@ async fn watched<S: Send + Sync + 'static>(
     consuming: mpsc::UnboundedSender<String>,
 ) {
     let mut backoff = Backoff::default();
-    while let Err(panic) = AssertUnwindSafe(worker().run(consuming.clone())).catch_unwind().await {
-        error!(error = panic_message(&*panic), "consumer panicked, beginning anew");
+    while let Err(panic) = AssertUnwindSafe(worker().run(consuming.clone()))
+        .catch_unwind()
+        .await
+    {
+        error!(
+            error = panic_message(&*panic),
+            "consumer panicked, beginning anew"
+        );
         if told_to.drain.is_cancelled() {
             return;
         }

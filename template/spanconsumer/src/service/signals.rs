@@ -19,7 +19,10 @@ pub(super) fn listen() -> io::Result<(CancellationToken, CancellationToken)> {
         info!(signal, "stop signal");
         first.cancel();
         let signal = signals.next().await;
-        warn!(signal, "second stop signal, not waiting for what is in work");
+        warn!(
+            signal,
+            "second stop signal, not waiting for what is in work"
+        );
         second.cancel();
     });
     Ok(tokens)

@@ -7,8 +7,8 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Command, FromArgMatches};
 use tracing_subscriber::filter::Targets;
 
-use super::node::{InvalidNode, Node, Parts};
 use super::Settings;
+use super::node::{InvalidNode, Node, Parts};
 
 /// What the settings are read from. The doc comments are what `--help` prints.
 #[derive(Args, Debug)]
@@ -22,23 +22,53 @@ struct Arguments {
     amqp_url: Option<Vec<Node>>,
 
     /// The broker's host
-    #[arg(long, env, hide_env_values = true, value_name = "HOST", default_value = "localhost")]
+    #[arg(
+        long,
+        env,
+        hide_env_values = true,
+        value_name = "HOST",
+        default_value = "localhost"
+    )]
     amqp_host: String,
 
     /// The broker's port
-    #[arg(long, env, hide_env_values = true, value_name = "PORT", default_value = "5672")]
+    #[arg(
+        long,
+        env,
+        hide_env_values = true,
+        value_name = "PORT",
+        default_value = "5672"
+    )]
     amqp_port: u16,
 
     /// The virtual host
-    #[arg(long, env, hide_env_values = true, value_name = "VHOST", default_value = "/")]
+    #[arg(
+        long,
+        env,
+        hide_env_values = true,
+        value_name = "VHOST",
+        default_value = "/"
+    )]
     amqp_vhost: String,
 
     /// Who to log in as
-    #[arg(long, env, hide_env_values = true, value_name = "USER", default_value = "guest")]
+    #[arg(
+        long,
+        env,
+        hide_env_values = true,
+        value_name = "USER",
+        default_value = "guest"
+    )]
     amqp_user: String,
 
     /// The password. Set the variable, not the option: options show in process lists
-    #[arg(long, env, hide_env_values = true, value_name = "PASSWORD", default_value = "guest")]
+    #[arg(
+        long,
+        env,
+        hide_env_values = true,
+        value_name = "PASSWORD",
+        default_value = "guest"
+    )]
     amqp_password: String,
 
     /// Messages in flight at once for each processor, over what the code says
@@ -49,7 +79,13 @@ struct Arguments {
     prefetch: Option<u16>,
 
     /// Put in front of the name of every queue
-    #[arg(long, env, hide_env_values = true, value_name = "TEXT", default_value = "")]
+    #[arg(
+        long,
+        env,
+        hide_env_values = true,
+        value_name = "TEXT",
+        default_value = ""
+    )]
     queue_prefix: String,
 
     /// How long connecting to one node may take
@@ -75,7 +111,13 @@ struct Arguments {
     log_level: String,
 
     /// How events are written: auto is text on a terminal and JSON elsewhere
-    #[arg(long, env, hide_env_values = true, value_name = "FORMAT", default_value = "auto")]
+    #[arg(
+        long,
+        env,
+        hide_env_values = true,
+        value_name = "FORMAT",
+        default_value = "auto"
+    )]
     log_format: LogFormat,
 }
 
@@ -112,18 +154,12 @@ pub(super) fn for_url(amqp_url: &str) -> Result<Settings, SettingsError> {
         .collect::<Result<_, InvalidNode>>()?;
     // The defaults stand in one place, the arguments; the environment is not asked here.
     let command = Arguments::augment_args(Command::new("settings")).mut_args(|arg| arg.env(None));
-    let matches = command
-        .try_get_matches_from(["settings"])
-        .expect("the defaults parse");
-    let defaults = Arguments::from_arg_matches(&matches).expect("the defaults parse");
-    Ok(Settings {
-        nodes,
-        ..defaults.into()
-    })
+    let defaults = try_parse(command, ["settings"]).expect("the defaults parse");
+    Ok(Settings { nodes, ..defaults })
 }
 
 pub(super) fn parse(name: &'static str, version: &'static str) -> Settings {
-    match try_parse(name, version, std::env::args_os()) {
+    match try_parse(command(name, version), std::env::args_os()) {
         Ok(settings) => settings,
         Err(error) if !error.use_stderr() => error.exit(),
         Err(error) => {
@@ -145,11 +181,10 @@ fn command(name: &'static str, version: &'static str) -> Command {
 }
 
 fn try_parse(
-    name: &'static str,
-    version: &'static str,
+    command: Command,
     arguments: impl IntoIterator<Item = impl Into<std::ffi::OsString> + Clone>,
 ) -> Result<Settings, clap::Error> {
-    let mut matches = command(name, version).try_get_matches_from(arguments)?;
+    let mut matches = command.try_get_matches_from(arguments)?;
     Arguments::from_arg_matches_mut(&mut matches).map(Settings::from)
 }
 
@@ -199,9 +234,15 @@ fn one_line(error: &clap::Error) -> String {
     match (error.kind(), variable) {
         (ErrorKind::ArgumentConflict, Some(variable)) => {
             let others = context(ContextKind::PriorArg)
-                .map(|usages| usages.split(", ").map(variable_of).collect::<Vec<_>>().join(", "))
+                .map(|usages| {
+                    usages
+                        .split(", ")
+                        .map(variable_of)
+                        .collect::<Vec<_>>()
+                        .join(", ")
+                })
                 .unwrap_or_default();
-            format!("{variable} and {others} can't both be set: AMQP_URL says it all")
+            format!("{variable} and {others} can't both be set; AMQP_URL says it all")
         }
         (ErrorKind::InvalidValue | ErrorKind::ValueValidation, Some(variable)) => {
             let value = context(ContextKind::InvalidValue).unwrap_or_default();
@@ -210,12 +251,11 @@ fn one_line(error: &clap::Error) -> String {
             } else {
                 format!(" `{value}`")
             };
-            let reason = error.source().map(ToString::to_string).unwrap_or_else(|| {
-                match context(ContextKind::ValidValue) {
-                    Some(valid) => format!("expected one of {valid}"),
-                    None => "not a value of that kind".to_owned(),
-                }
-            });
+            let reason = match (error.source(), context(ContextKind::ValidValue)) {
+                (Some(source), _) => source.to_string(),
+                (None, Some(valid)) => format!("expected one of {valid}"),
+                (None, None) => "not a value of that kind".to_owned(),
+            };
             format!("{variable}:{value} is wrong: {reason}")
         }
         _ => {
@@ -232,7 +272,10 @@ fn one_line(error: &clap::Error) -> String {
 /// Turns clap's `--amqp-url <URL>` into the variable that is set far more often: `AMQP_URL`.
 fn variable_of(usage: &str) -> String {
     let option = usage.split(' ').next().unwrap_or(usage);
-    option.trim_start_matches('-').replace('-', "_").to_uppercase()
+    option
+        .trim_start_matches('-')
+        .replace('-', "_")
+        .to_uppercase()
 }
 
 #[cfg(test)]
@@ -241,14 +284,23 @@ mod tests {
 
     fn parsed(arguments: &[&str]) -> Result<Settings, String> {
         let arguments = std::iter::once("orders").chain(arguments.iter().copied());
-        try_parse("orders", "1.2.3", arguments).map_err(|error| one_line(&error))
+        // The variables of whoever runs the tests are not asked.
+        let command = command("orders", "1.2.3").mut_args(|arg| arg.env(None));
+        try_parse(command, arguments).map_err(|error| one_line(&error))
     }
 
     #[test]
     fn the_parts_of_an_address_make_a_node() {
-        let settings = parsed(&["--amqp-host=rabbit", "--amqp-vhost=orders", "--amqp-user=app"]);
+        let settings = parsed(&[
+            "--amqp-host=rabbit",
+            "--amqp-vhost=orders",
+            "--amqp-user=app",
+        ]);
         let nodes = settings.unwrap().nodes;
-        assert_eq!(format!("{nodes:?}"), "[Node(amqp://app@rabbit:5672/orders)]");
+        assert_eq!(
+            format!("{nodes:?}"),
+            "[Node(amqp://app@rabbit:5672/orders)]"
+        );
     }
 
     #[test]
@@ -260,7 +312,10 @@ mod tests {
     #[test]
     fn a_url_and_its_parts_together_are_refused() {
         let error = parsed(&["--amqp-url=amqp://one", "--amqp-host=two"]).unwrap_err();
-        assert!(error.contains("AMQP_URL") && error.contains("AMQP_HOST"), "{error}");
+        assert!(
+            error.contains("AMQP_URL") && error.contains("AMQP_HOST"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -283,7 +338,11 @@ mod tests {
 
     #[test]
     fn a_wrong_url_never_shows_its_password() {
-        for url in ["app:s3cret@rabbit", "amqp://app:s3cret@rabbit:port", "amqp://ok,x:s3cret"] {
+        for url in [
+            "app:s3cret@rabbit",
+            "amqp://app:s3cret@rabbit:port",
+            "amqp://ok,x:s3cret",
+        ] {
             let error = parsed(&[&format!("--amqp-url={url}")]).unwrap_err();
             assert!(!error.contains("s3cret"), "{error}");
         }
@@ -293,11 +352,23 @@ mod tests {
     fn the_help_lists_every_variable_and_no_value_of_the_environment() {
         let help = command("orders", "1.2.3").render_long_help().to_string();
         for variable in [
-            "AMQP_URL", "AMQP_HOST", "AMQP_PORT", "AMQP_VHOST", "AMQP_USER", "AMQP_PASSWORD",
-            "PREFETCH", "QUEUE_PREFIX", "CONNECT_TIMEOUT", "DRAIN_DEADLINE", "LOG_LEVEL",
+            "AMQP_URL",
+            "AMQP_HOST",
+            "AMQP_PORT",
+            "AMQP_VHOST",
+            "AMQP_USER",
+            "AMQP_PASSWORD",
+            "PREFETCH",
+            "QUEUE_PREFIX",
+            "CONNECT_TIMEOUT",
+            "DRAIN_DEADLINE",
+            "LOG_LEVEL",
             "LOG_FORMAT",
         ] {
-            assert!(help.contains(&format!("[env: {variable}")), "{variable}\n{help}");
+            assert!(
+                help.contains(&format!("[env: {variable}")),
+                "{variable}\n{help}"
+            );
         }
     }
 }

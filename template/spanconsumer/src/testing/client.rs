@@ -127,18 +127,31 @@ impl TestClient {
 
     /// Puts a message with a JSON body into one of the service's queues, and returns its verdict
     /// once it is settled: processed with its results published, or dead-lettered.
+    ///
+    /// # Panics
+    ///
+    /// When nothing comes within the deadline, or it is not what was asked for.
     pub async fn put<T: Serialize + ?Sized>(&self, queue: &str, body: &T) -> Verdict {
         self.put_outgoing(queue, Outgoing::new(body)).await
     }
 
     /// Puts a message with headers and properties, as [`put`](Self::put) does; its message id is
     /// the client's.
+    ///
+    /// # Panics
+    ///
+    /// When nothing comes within the deadline, or it is not what was asked for.
     pub async fn put_outgoing<T: Serialize>(&self, queue: &str, outgoing: Outgoing<T>) -> Verdict {
         let encoded = outgoing.encode().expect("the message can be encoded");
-        self.put_encoded(queue, &encoded.body, encoded.properties).await
+        self.put_encoded(queue, &encoded.body, encoded.properties)
+            .await
     }
 
     /// Puts bytes with any content type or none, as [`put`](Self::put) does.
+    ///
+    /// # Panics
+    ///
+    /// When nothing comes within the deadline, or it is not what was asked for.
     pub async fn put_raw(&self, queue: &str, body: &[u8], content_type: Option<&str>) -> Verdict {
         let mut properties = BasicProperties::default().with_delivery_mode(PERSISTENT);
         if let Some(content_type) = content_type {
@@ -149,12 +162,23 @@ impl TestClient {
 
     /// Publishes a message with a JSON body to any queue, and returns when the broker has it,
     /// without waiting for a verdict.
+    ///
+    /// # Panics
+    ///
+    /// When nothing comes within the deadline, or it is not what was asked for.
     pub async fn publish<T: Serialize + ?Sized>(&self, queue: &str, body: &T) {
-        let encoded = Outgoing::new(body).encode().expect("the message can be encoded");
-        self.publish_encoded(queue, &encoded.body, encoded.properties).await;
+        let encoded = Outgoing::new(body)
+            .encode()
+            .expect("the message can be encoded");
+        self.publish_encoded(queue, &encoded.body, encoded.properties)
+            .await;
     }
 
     /// Takes the next message from a queue that the service does not consume, its body decoded.
+    ///
+    /// # Panics
+    ///
+    /// When nothing comes within the deadline, or it is not what was asked for.
     pub async fn pull<T: DeserializeOwned>(&self, queue: &str) -> Incoming<T> {
         let message = self.pull_message(queue).await;
         let body = decode(&message).unwrap_or_else(|error| {
@@ -165,13 +189,23 @@ impl TestClient {
     }
 
     /// Takes the next message that the service dead-lettered from one of its queues.
+    ///
+    /// # Panics
+    ///
+    /// When nothing comes within the deadline, or it is not what was asked for.
     pub async fn dead_letter(&self, queue: &str) -> Arc<Message> {
         self.pull_message(&dead_letter_queue(queue)).await
     }
 
     /// Counts the messages in a queue that wait for a consumer.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such queue.
     pub async fn depth(&self, queue: &str) -> u32 {
-        let counted = self.within(queue, "count its messages", self.count(queue)).await;
+        let counted = self
+            .within(queue, "count its messages", self.count(queue))
+            .await;
         counted.unwrap_or_else(|error| panic!("can't count the messages of `{queue}`: {error}"))
     }
 
@@ -195,8 +229,10 @@ impl TestClient {
              not wait for that"
         );
         let id = self.next_id();
-        self.publish_encoded(queue, body, properties.with_message_id(short(&id))).await;
-        self.within(queue, "settle the message", self.settled.verdict(&id)).await
+        self.publish_encoded(queue, body, properties.with_message_id(short(&id)))
+            .await;
+        self.within(queue, "settle the message", self.settled.verdict(&id))
+            .await
     }
 
     async fn publish_encoded(&self, queue: &str, body: &[u8], properties: BasicProperties) {
@@ -216,12 +252,20 @@ impl TestClient {
             "the service consumes `{queue}`: whatever is put there is the service's to take"
         );
         lock(&self.touched).insert(name.clone());
-        let taken = self.within(queue, "hand out a message", self.take(&name)).await;
+        let taken = self
+            .within(queue, "hand out a message", self.take(&name))
+            .await;
         taken.unwrap_or_else(|error| panic!("can't pull from `{queue}`: {error}"))
     }
 
     async fn take(&self, name: &str) -> lapin::Result<Arc<Message>> {
-        let channel = self.publisher.link().connection().await.create_channel().await?;
+        let channel = self
+            .publisher
+            .link()
+            .connection()
+            .await
+            .create_channel()
+            .await?;
         channel.basic_qos(1, BasicQosOptions::default()).await?;
         let mut consumer = channel
             .basic_consume(
@@ -241,13 +285,23 @@ impl TestClient {
     }
 
     async fn count(&self, queue: &str) -> lapin::Result<u32> {
-        let channel = self.publisher.link().connection().await.create_channel().await?;
+        let channel = self
+            .publisher
+            .link()
+            .connection()
+            .await
+            .create_channel()
+            .await?;
         let passive = QueueDeclareOptions {
             passive: true,
             ..QueueDeclareOptions::default()
         };
         let declared = channel
-            .queue_declare(short(&self.queue_name(queue)), passive, FieldTable::default())
+            .queue_declare(
+                short(&self.queue_name(queue)),
+                passive,
+                FieldTable::default(),
+            )
             .await?;
         Ok(declared.message_count())
     }

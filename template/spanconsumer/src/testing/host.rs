@@ -61,14 +61,26 @@ pub(super) async fn settings() -> Settings {
 fn unique_prefix() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let thread = std::thread::current();
-    let test = thread.name().unwrap_or("test").rsplit("::").next().unwrap_or("test");
-    let test: String = test.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+    let test = thread
+        .name()
+        .unwrap_or("test")
+        .rsplit("::")
+        .next()
+        .unwrap_or("test");
+    let test: String = test
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || *c == '_')
+        .collect();
     let moment = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .map_or(0, |time| time.subsec_nanos());
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let cut = test.len().min(60);
-    format!("{}.{}-{moment:x}-{count}.", &test[..cut], std::process::id())
+    format!(
+        "{}.{}-{moment:x}-{count}.",
+        &test[..cut],
+        std::process::id()
+    )
 }
 
 impl Host {
@@ -111,8 +123,9 @@ impl Host {
                 Some(Err(panic)) => std::panic::resume_unwind(panic),
                 _ => panic!("the service stopped before it ran"),
             },
-            Err(_elapsed) => panic!(
-                "the service did not run within {deadline:?}; set LOG_LEVEL=debug to see its log"
+            Err(elapsed) => panic!(
+                "the service did not run within {deadline:?} ({elapsed}); set LOG_LEVEL=debug to \
+                 see its log"
             ),
         }
         tokio::spawn(async move {
@@ -123,7 +136,9 @@ impl Host {
             }
         });
         Plan {
-            consumed: consumed.await.expect("the service names its queues before it runs"),
+            consumed: consumed
+                .await
+                .expect("the service names its queues before it runs"),
             host,
         }
     }
@@ -186,7 +201,10 @@ where
             })
             .await;
         queues.extend(touched);
-        if tokio::time::timeout(CLEAN_UP_TIME, delete(settings, queues)).await.is_err() {
+        if tokio::time::timeout(CLEAN_UP_TIME, delete(settings, queues))
+            .await
+            .is_err()
+        {
             eprintln!("the broker did not answer, so the test's queues are still there");
         }
         stopped
@@ -196,12 +214,17 @@ where
 async fn delete(settings: Settings, queues: BTreeSet<String>) {
     let link = Link::new(settings, "test client".to_owned());
     let connection = link.connection().await;
-    for queue in queues.iter().flat_map(|queue| [queue.clone(), dead_letter_queue(queue)]) {
+    for queue in queues
+        .iter()
+        .flat_map(|queue| [queue.clone(), dead_letter_queue(queue)])
+    {
         // Deleting a queue that is not there is no error in RabbitMQ; any other is met again by the
         // next queue, and shown.
         let deleted = async {
             let channel = connection.create_channel().await?;
-            channel.queue_delete(short(&queue), QueueDeleteOptions::default()).await?;
+            channel
+                .queue_delete(short(&queue), QueueDeleteOptions::default())
+                .await?;
             channel.close(200, "deleted".into()).await
         };
         if let Err(error) = deleted.await {

@@ -40,8 +40,10 @@ impl Declaration {
     /// Declares the queue, its dead-letter queue first: a message must find it from the start.
     pub(crate) async fn declare(&self, connection: &Connection) -> Result<(), DeclareError> {
         let dead = dead_letter_queue(&self.queue);
-        self.declare_one(connection, &dead, self.dead_letter_arguments()).await?;
-        self.declare_one(connection, &self.queue, self.arguments(&dead)).await
+        self.declare_one(connection, &dead, self.dead_letter_arguments())
+            .await?;
+        self.declare_one(connection, &self.queue, self.arguments(&dead))
+            .await
     }
 
     async fn declare_one(
@@ -51,7 +53,10 @@ impl Declaration {
         arguments: FieldTable,
     ) -> Result<(), DeclareError> {
         // A refusal closes the channel, so that each declaration has one of its own.
-        let channel = connection.create_channel().await.map_err(DeclareError::Lost)?;
+        let channel = connection
+            .create_channel()
+            .await
+            .map_err(DeclareError::Lost)?;
         let options = QueueDeclareOptions {
             durable: true,
             ..QueueDeclareOptions::default()

@@ -62,6 +62,9 @@ mod tests {
 
     #[test]
     fn another_refusal_is_no_mismatch() {
-        assert_eq!(parse("PRECONDITION_FAILED - invalid arg 'x-max-length'"), None);
+        assert_eq!(
+            parse("PRECONDITION_FAILED - invalid arg 'x-max-length'"),
+            None
+        );
     }
 }

@@ -6,4 +6,4 @@ mod options;
 
 pub use options::QueueOptions;
 
-pub(crate) use declaration::{DeclareError, Declaration, dead_letter_queue};
+pub(crate) use declaration::{Declaration, DeclareError, dead_letter_queue};
