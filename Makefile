@@ -4,6 +4,12 @@
 # their dependencies are the same and are built once.
 export CARGO_TARGET_DIR := $(CURDIR)/target
 
+# cargo-generate copies the whole clone of a --path, gigabytes with this folder,
+# except for folders that bear a tag. Cargo writes it only into one that it makes.
+ifeq ($(wildcard target/CACHEDIR.TAG),)
+$(shell mkdir -p target && echo "Signature: 8a477f597d28d172789f06886806bc55" > target/CACHEDIR.TAG)
+endif
+
 # The first build takes a minute or two, and says so by not being --quiet.
 SCAFFOLD = cargo run --locked $(if $(wildcard $(CARGO_TARGET_DIR)/debug/scaffold),--quiet) \
 	--manifest-path workshop/Cargo.toml --package scaffold --
@@ -20,6 +26,7 @@ help: ## Lists the targets
 # holds, it stays one word. Only the command line counts, for a variable named n
 # or d may well stand in somebody's environment.
 give = $(if $(findstring command,$(origin $(1))),$(eval export SCAFFOLD_$(1) := $$(value $(1))))
+unexport n d description author in_queue out_queue
 ifneq ($(filter new,$(MAKECMDGOALS)),)
 $(foreach v,n d description author in_queue out_queue,$(call give,$(v)))
 endif
@@ -38,10 +45,6 @@ sync: ## Derives the .liquid twins from the template's plain files
 # names crates that want a newer compiler than they need: hence --ignore-rust-version.
 tools: $(CARGO_GENERATE) ## Builds the tools that the tests call, unless they are there
 
-# The tag first: cargo-generate copies the whole clone of a --path, except for
-# folders that bear it, and cargo writes it only into folders that it creates.
 $(CARGO_GENERATE):
-	@mkdir -p target
-	@echo "Signature: 8a477f597d28d172789f06886806bc55" > target/CACHEDIR.TAG
 	@echo "Building cargo-generate $(CARGO_GENERATE_VERSION) (two to four minutes) ..."
 	@cargo install cargo-generate --version $(CARGO_GENERATE_VERSION) --locked --ignore-rust-version --debug --root target/tools

@@ -3,6 +3,7 @@
 mod acknowledger;
 mod dead_letter;
 mod session;
+mod settler;
 mod work;
 mod worker;
 

@@ -55,6 +55,7 @@ use crate::verdict::Verdict;
 /// ```
 pub struct TestClient {
     prefix: String,
+    settings: Settings,
     deadline: Duration,
     consumed: BTreeSet<String>,
     publisher: Publisher,
@@ -100,14 +101,22 @@ impl TestClient {
         F: FnOnce(Settings) -> SpanConsumer<S> + Send + 'static,
     {
         let settled = Arc::new(SettledMessages::default());
-        let mut settings = super::host::settings().await;
+        let broker = super::host::settings().await;
+        let mut settings = broker.clone();
         change(&mut settings);
-        let link = Link::new(settings.clone(), "test client".to_owned());
+        // The client itself goes straight to the broker, whatever stands in the service's way.
+        let link = Link::new(broker.clone(), "test client".to_owned());
         let prefix = settings.queue_prefix.clone();
-        let Plan { host, consumed } =
-            Host::start(settings, service, Arc::clone(&settled), DEADLINE).await;
+        let Plan { host, consumed } = Host::start(
+            (settings.clone(), broker),
+            service,
+            Arc::clone(&settled),
+            DEADLINE,
+        )
+        .await;
         Self {
             prefix,
+            settings,
             deadline: DEADLINE,
             consumed,
             publisher: Publisher::new(link),
@@ -215,10 +224,22 @@ impl TestClient {
         format!("{}{queue}", self.prefix)
     }
 
-    /// Stops the service as a stop signal does, and tells how it ended; deletes its queues.
-    pub async fn stop(mut self) -> Stopped {
-        let touched = std::mem::take(&mut *lock(&self.touched));
-        self.host.stop(touched).await
+    /// Returns the settings that the service runs with, to run another in its place after
+    /// [`stop`](Self::stop).
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        self.settings.clone()
+    }
+
+    /// Stops the service as a stop signal does, and tells how it ended. Its queues can still be
+    /// looked into; they are deleted when the client is dropped.
+    ///
+    /// # Panics
+    ///
+    /// When the service was stopped before.
+    pub async fn stop(&mut self) -> Stopped {
+        self.consumed.clear();
+        self.host.stop().await
     }
 
     async fn put_encoded(&self, queue: &str, body: &[u8], properties: BasicProperties) -> Verdict {
@@ -358,7 +379,7 @@ impl SettledMessages {
 impl Drop for TestClient {
     fn drop(&mut self) {
         let touched = std::mem::take(&mut *lock(&self.touched));
-        self.host.stop_blocking(touched);
+        self.host.end(touched);
     }
 }
 

@@ -22,8 +22,20 @@ use crate::topology::dead_letter_queue;
 /// A service that runs on a thread of its own, so that dropping the host can wait for the end of it
 /// from within any runtime.
 pub(super) struct Host {
-    stop: Option<oneshot::Sender<BTreeSet<String>>>,
-    thread: Option<JoinHandle<Result<Stopped, Error>>>,
+    stop: Option<oneshot::Sender<()>>,
+    stopped: Option<oneshot::Receiver<Result<Stopped, Error>>>,
+    /// Which queues to delete at the end, besides the service's own.
+    clean_up: Option<oneshot::Sender<BTreeSet<String>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// The thread's ends of a host's channels.
+struct Ends {
+    observer: Observer,
+    named: oneshot::Sender<BTreeSet<String>>,
+    stop: oneshot::Receiver<()>,
+    stopped: oneshot::Sender<Result<Stopped, Error>>,
+    clean_up: oneshot::Receiver<BTreeSet<String>>,
 }
 
 /// What a start gives.
@@ -84,9 +96,10 @@ fn unique_prefix() -> String {
 }
 
 impl Host {
-    /// Starts the service and waits until it runs.
+    /// Starts the service and waits until it runs. Its settings may lead to the broker on another
+    /// way than those for cleaning up.
     pub(super) async fn start<S, F>(
-        settings: Settings,
+        (settings, broker): (Settings, Settings),
         service: F,
         settled: Arc<SettledMessages>,
         deadline: Duration,
@@ -95,15 +108,26 @@ impl Host {
         S: Send + Sync + 'static,
         F: FnOnce(Settings) -> SpanConsumer<S> + Send + 'static,
     {
-        let (stop, stopped) = oneshot::channel();
+        let (stop, told_to_stop) = oneshot::channel();
+        let (has_stopped, stopped) = oneshot::channel();
+        let (clean_up, to_clean_up) = oneshot::channel();
         let (observer, mut events) = mpsc::unbounded_channel();
         let (named, consumed) = oneshot::channel();
+        let ends = Ends {
+            observer: Observer::new(observer),
+            named,
+            stop: told_to_stop,
+            stopped: has_stopped,
+            clean_up: to_clean_up,
+        };
         let thread = std::thread::Builder::new()
             .name("service under test".to_owned())
-            .spawn(move || host(settings, service, Observer::new(observer), named, stopped))
+            .spawn(move || host(settings, broker, service, ends))
             .expect("a thread can be started");
         let mut host = Host {
             stop: Some(stop),
+            stopped: Some(stopped),
+            clean_up: Some(clean_up),
             thread: Some(thread),
         };
         let started = tokio::time::timeout(deadline, async {
@@ -116,13 +140,10 @@ impl Host {
         });
         match started.await {
             Ok(true) => {}
-            Ok(false) => match host.thread.take().map(JoinHandle::join) {
-                Some(Ok(Err(error))) => {
-                    panic!("the service did not start: {:#}", anyhow::Error::new(error))
-                }
-                Some(Err(panic)) => std::panic::resume_unwind(panic),
-                _ => panic!("the service stopped before it ran"),
-            },
+            Ok(false) => {
+                let stopped = host.stop().await;
+                panic!("the service stopped before it ran: {stopped:?}")
+            }
             Err(elapsed) => panic!(
                 "the service did not run within {deadline:?} ({elapsed}); set LOG_LEVEL=debug to \
                  see its log"
@@ -143,42 +164,49 @@ impl Host {
         }
     }
 
-    /// Stops the service and deletes its queues and those that the test touched.
-    pub(super) async fn stop(&mut self, touched: BTreeSet<String>) -> Stopped {
-        let thread = self.tell(touched).expect("a client is stopped once");
-        tokio::task::spawn_blocking(move || thread.join())
-            .await
-            .expect("waiting does not panic")
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            .unwrap_or_else(|error| panic!("the service failed: {:#}", anyhow::Error::new(error)))
-    }
-
-    /// Does the same from a destructor: it must not panic, for a failed test panics already.
-    pub(super) fn stop_blocking(&mut self, touched: BTreeSet<String>) {
-        if let Some(thread) = self.tell(touched)
-            && !matches!(thread.join(), Ok(Ok(_)))
-        {
-            eprintln!("the service under test did not stop as it should");
+    /// Stops the service and tells how that went; its queues stay until the end.
+    ///
+    /// # Panics
+    ///
+    /// When the service could not start, with the reason; when it was stopped before.
+    pub(super) async fn stop(&mut self) -> Stopped {
+        self.tell();
+        let stopped = self.stopped.take().expect("a service is stopped once");
+        match stopped.await {
+            Ok(Ok(stopped)) => stopped,
+            Ok(Err(error)) => panic!("the service did not start: {:#}", anyhow::Error::new(error)),
+            Err(_closed) => match self.thread.take().map(JoinHandle::join) {
+                Some(Err(panic)) => std::panic::resume_unwind(panic),
+                _ => panic!("the service ended without a word"),
+            },
         }
     }
 
-    fn tell(&mut self, touched: BTreeSet<String>) -> Option<JoinHandle<Result<Stopped, Error>>> {
+    /// Stops the service, if it runs, and deletes its queues and those that the test touched. Must
+    /// not panic, for a failed test panics already.
+    pub(super) fn end(&mut self, touched: BTreeSet<String>) {
+        self.tell();
+        if let Some(clean_up) = self.clean_up.take() {
+            // A thread that panicked does not listen.
+            let _ = clean_up.send(touched);
+        }
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            eprintln!("the service under test panicked");
+        }
+    }
+
+    fn tell(&mut self) {
         if let Some(stop) = self.stop.take() {
             // A service that has stopped by itself does not listen.
-            let _ = stop.send(touched);
+            let _ = stop.send(());
         }
-        self.thread.take()
     }
 }
 
 /// Runs the service to its end and cleans up, on the thread of its own.
-fn host<S, F>(
-    settings: Settings,
-    service: F,
-    observer: Observer,
-    named: oneshot::Sender<BTreeSet<String>>,
-    stop: oneshot::Receiver<BTreeSet<String>>,
-) -> Result<Stopped, Error>
+fn host<S, F>(settings: Settings, broker: Settings, service: F, ends: Ends)
 where
     S: Send + Sync + 'static,
     F: FnOnce(Settings) -> SpanConsumer<S>,
@@ -189,30 +217,29 @@ where
         .build()
         .expect("a runtime can be started");
     runtime.block_on(async {
-        let mut service = service(settings.clone());
-        service.observe(observer);
+        let mut service = service(settings);
+        service.observe(ends.observer);
         let (consumed, mut queues) = service.queues();
-        let _ = named.send(consumed);
-        let mut touched = BTreeSet::new();
-        let stopped = service
-            .run_until(async {
-                // A client that went without a word has touched nothing that is known here.
-                touched = stop.await.unwrap_or_default();
-            })
-            .await;
-        queues.extend(touched);
-        if tokio::time::timeout(CLEAN_UP_TIME, delete(settings, queues))
+        // Each of these fails only when the client is gone, and then nobody wants to know.
+        let _ = ends.named.send(consumed);
+        let told = async {
+            let _ = ends.stop.await;
+        };
+        let _ = ends.stopped.send(service.run_until(told).await);
+        // The observer has to go with it: the client learns from that end that nothing comes.
+        drop(service);
+        queues.extend(ends.clean_up.await.unwrap_or_default());
+        if tokio::time::timeout(CLEAN_UP_TIME, delete(broker, queues))
             .await
             .is_err()
         {
             eprintln!("the broker did not answer, so the test's queues are still there");
         }
-        stopped
-    })
+    });
 }
 
-async fn delete(settings: Settings, queues: BTreeSet<String>) {
-    let link = Link::new(settings, "test client".to_owned());
+async fn delete(broker: Settings, queues: BTreeSet<String>) {
+    let link = Link::new(broker, "test client".to_owned());
     let connection = link.connection().await;
     for queue in queues
         .iter()

@@ -1,4 +1,5 @@
 use std::{
+    ffi::OsStr,
     io,
     os::unix::process::CommandExt as _,
     process::{Command, ExitStatus, Output, Stdio},
@@ -44,7 +45,7 @@ pub(super) enum CommandError {
 
 /// Runs a program that must not outlive this process, and returns what it wrote to stdout.
 pub(super) fn run(command: &mut Command, limit: Duration) -> Result<String, CommandError> {
-    let program = command.get_program().to_string_lossy().into_owned();
+    let program = name(command);
     let spawn_error = |source| CommandError::Spawn {
         program: program.clone(),
         source,
@@ -83,6 +84,15 @@ pub(super) fn run(command: &mut Command, limit: Duration) -> Result<String, Comm
             status,
             stderr: tail(&String::from_utf8_lossy(&stderr)),
         })
+    }
+}
+
+/// What an error calls the program: `docker pull`, `bash`.
+fn name(command: &Command) -> String {
+    let program = command.get_program().to_string_lossy();
+    match command.get_args().next().map(OsStr::to_string_lossy) {
+        Some(action) if !action.starts_with('-') => format!("{program} {action}"),
+        _ => program.into_owned(),
     }
 }
 
@@ -126,7 +136,8 @@ mod tests {
 
     #[test]
     fn a_program_that_is_not_there_is_named() {
-        let error = run(&mut Command::new("no-such-program"), Duration::MAX).unwrap_err();
-        assert_eq!(error.to_string(), "can't run no-such-program");
+        let mut command = Command::new("no-such-program");
+        let error = run(command.args(["pull", "image"]), Duration::MAX).unwrap_err();
+        assert_eq!(error.to_string(), "can't run no-such-program pull");
     }
 }

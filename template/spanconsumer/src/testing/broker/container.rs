@@ -113,7 +113,7 @@ fn obtain(image: &ImageName) -> Result<Option<String>, ContainerError> {
     }
     say(format_args!("it can't be pulled: {pull}"));
     say(format_args!(
-        "building image {image} from Debian's packages instead, which takes about a minute …"
+        "building image {image} from Debian's packages instead, which takes a minute or two …"
     ));
     let mut bash = Command::new("bash");
     bash.args(["-c", DEBIAN_IMAGE, "debian-image.sh", &full]);

@@ -46,7 +46,7 @@ pub(super) fn rabbitmq() -> Result<bool, CommandError> {
     }
     say(format_args!(
         "rabbitmq-server is not installed: running apt-get install -y rabbitmq-server, \
-         which takes about a minute …"
+         which takes a minute or two …"
     ));
     command::run(Command::new("sh").args(["-c", INSTALL]), LIMIT)?;
     Ok(true)
