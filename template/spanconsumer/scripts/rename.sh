@@ -36,7 +36,8 @@ check_name() {
     case $new in
     '') refuse "no name given. Usage: make name n=billing" ;;
     *[!a-z0-9-]* | [!a-z]* | *-- | *--* | *-)
-        refuse "'$new' is not in kebab case. Use lower-case letters, digits and single hyphens, a letter first: order-mailer."
+        # Without the name: it may hold anything, line breaks too.
+        refuse "the name is not in kebab case. Use lower-case letters, digits and single hyphens, a letter first: order-mailer."
         ;;
     esac
     [ "${#new}" -le 63 ] || refuse "the name has ${#new} characters. Use at most 63."

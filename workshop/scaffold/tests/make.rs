@@ -4,9 +4,7 @@ mod support;
 
 use std::{fs, process::Command};
 
-use support::{
-    Answer, assert_same, folder, rendered, run, template, template_tree, tree,
-};
+use support::{Answer, assert_same, folder, rendered, run, template, template_tree, tree};
 
 fn make(folder: &std::path::Path, arguments: &[&str]) -> Answer {
     run(Command::new("make").arg("-C").arg(folder).args(arguments))
@@ -116,13 +114,17 @@ fn every_script_of_the_service_is_executable_and_its_shell_can_read_it() {
     for (path, file) in scripts {
         let first = file.text().lines().next().unwrap();
         let shell = match first {
-            "#!/bin/sh" => "sh",
+            // The second is sourced by another.
+            "#!/bin/sh" | "# shellcheck shell=sh" => "sh",
             "#!/usr/bin/env bash" => "bash",
-            // Sourced by another.
-            "# shellcheck shell=sh" => "sh",
             _ => panic!("{} begins with {first}", path.display()),
         };
-        assert_eq!(file.executable, first.starts_with("#!"), "{}", path.display());
+        assert_eq!(
+            file.executable,
+            first.starts_with("#!"),
+            "{}",
+            path.display()
+        );
         run(Command::new(shell)
             .arg("-n")
             .arg(template().service().join(&path)))

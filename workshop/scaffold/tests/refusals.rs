@@ -37,7 +37,10 @@ fn make_new_refuses_bad_names() {
         let Answer { code, stderr, .. } = run(&mut scaffold_new(name, folder.path(), &[]));
         assert_eq!(code, Some(2), "{name:?}: {stderr}");
         assert!(stderr.contains(reason), "{name:?}: {stderr}");
-        assert!(stderr.starts_with("scaffold: "), "nothing else is said: {stderr}");
+        assert!(
+            stderr.starts_with("scaffold: "),
+            "nothing else is said: {stderr}"
+        );
         assert!(listing(folder.path()).is_empty(), "{name:?}");
     }
 }

@@ -3,6 +3,7 @@
 mod backoff;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use lapin::{Connection, ConnectionProperties};
 use tokio::sync::Mutex;
@@ -11,6 +12,9 @@ use tracing::{info, warn};
 pub(crate) use backoff::Backoff;
 
 use crate::settings::Settings;
+
+/// How long the broker may take to answer that a connection is closed.
+const CLOSE_TIME: Duration = Duration::from_secs(2);
 
 /// A supervised connection to one of the broker's nodes.
 ///
@@ -85,8 +89,10 @@ impl Link {
     /// Closes the connection, if there is one.
     pub(crate) async fn close(&self) {
         if let Some(connection) = self.state.lock().await.connection.take() {
-            // A connection that is lost already needs no closing.
-            let _ = connection.close(200, "stopped".into()).await;
+            let closed = connection.close(200, "stopped".into());
+            // A connection that is lost already needs no closing, and a peer that does not answer
+            // must not hold up the end.
+            let _ = tokio::time::timeout(CLOSE_TIME, closed).await;
         }
     }
 }

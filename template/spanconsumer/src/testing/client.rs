@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use lapin::BasicProperties;
-use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions, QueueDeclareOptions};
+use lapin::options::{
+    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions, QueueDeclareOptions,
+};
 use lapin::types::FieldTable;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -74,6 +76,9 @@ pub(super) struct SettledMessages {
 
 /// Long enough for a broker on a busy machine to elect the leader of a new queue.
 const DEADLINE: Duration = Duration::from_secs(20);
+
+/// How long a broker is left alone between two questions.
+const ASK_AGAIN: Duration = Duration::from_millis(50);
 
 impl TestClient {
     /// Starts a service on the broker that [`Broker::shared`](super::Broker::shared) finds, and
@@ -218,6 +223,22 @@ impl TestClient {
         counted.unwrap_or_else(|error| panic!("can't count the messages of `{queue}`: {error}"))
     }
 
+    /// Waits until a queue is there, declared by whomever; it is deleted at the end with the others.
+    ///
+    /// # Panics
+    ///
+    /// When it is not declared within the deadline.
+    pub async fn declared(&self, queue: &str) {
+        lock(&self.touched).insert(self.queue_name(queue));
+        let there = async {
+            // The broker tells nobody of a new queue, so that it has to be asked again.
+            while self.count(queue).await.is_err() {
+                tokio::time::sleep(ASK_AGAIN).await;
+            }
+        };
+        self.within(queue, "appear", there).await;
+    }
+
     /// Returns a queue's name on the broker.
     #[must_use]
     pub fn queue_name(&self, queue: &str) -> String {
@@ -300,6 +321,10 @@ impl TestClient {
             return Err(lapin::ErrorKind::FutureCompleted.into());
         };
         let delivery = delivery?;
+        // Cancelled first: an acknowledgement makes room for the next message, which nobody wants.
+        channel
+            .basic_cancel(consumer.tag(), BasicCancelOptions::default())
+            .await?;
         delivery.acker.ack(BasicAckOptions::default()).await?;
         channel.close(200, "pulled".into()).await?;
         Ok(Arc::new(Message::new(name.into(), delivery)))

@@ -1,0 +1,237 @@
+//! A service as a process: its command line, its log, its signals and its exit codes.
+
+use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
+
+use conformance::{bare_channel, broker_url};
+use spanconsumer::testing::TestClient;
+use spanconsumer::{Incoming, Processor, QueueOptions, Settings, SpanConsumer};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStderr, Command};
+
+/// The process under test; killed when it is dropped.
+struct Sleeper {
+    child: Child,
+    log: Lines<BufReader<ChildStderr>>,
+}
+
+impl Sleeper {
+    fn start(variables: &[(&str, &str)]) -> Self {
+        let mut child = command(variables)
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the sleeper can be started");
+        let log = child.stderr.take().expect("stderr is piped");
+        Self {
+            child,
+            log: BufReader::new(log).lines(),
+        }
+    }
+
+    /// Reads the log up to a line that contains `text`.
+    async fn says(&mut self, text: &str) -> String {
+        while let Some(line) = self.log.next_line().await.expect("the log is text") {
+            if line.contains(text) {
+                return line;
+            }
+        }
+        panic!("the log ended without `{text}`")
+    }
+
+    async fn signal(&self, signal: &str) {
+        let id = self.child.id().expect("it runs").to_string();
+        let sent = Command::new("kill")
+            .args(["-s", signal, &id])
+            .status()
+            .await;
+        assert!(sent.expect("there is a kill").success());
+    }
+
+    async fn ends(mut self) -> (ExitStatus, String) {
+        let mut rest = String::new();
+        while let Some(line) = self.log.next_line().await.expect("the log is text") {
+            rest += &line;
+            rest.push('\n');
+        }
+        (self.child.wait().await.expect("it can be waited for"), rest)
+    }
+}
+
+/// Variables of whoever runs the tests are not passed on.
+fn command(variables: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sleeper"));
+    command.env_clear().envs(variables.iter().copied());
+    command
+}
+
+/// A client whose own service is stopped: it only knows the queue and cleans it up.
+async fn queue_of_its_own() -> TestClient {
+    async fn never(_: Incoming<u64>, _: Arc<()>) -> anyhow::Result<()> {
+        Ok(())
+    }
+    fn service(settings: Settings) -> SpanConsumer<()> {
+        SpanConsumer::new("preparation", settings, async || Ok(()))
+            .processor(Processor::consume("naps", never).queue(QueueOptions::classic()))
+    }
+    let mut client = TestClient::start(service).await;
+    client.stop().await;
+    client
+}
+
+#[tokio::test]
+async fn sigterm_stops_it_with_0_and_the_log_tells_each_step() {
+    let client = queue_of_its_own().await;
+    let prefix = client.queue_name("");
+    let mut sleeper = Sleeper::start(&[
+        ("AMQP_URL", broker_url().await),
+        ("QUEUE_PREFIX", &prefix),
+        ("LOG_FORMAT", "text"),
+    ]);
+    for step in ["starting", "connected", "queue declared", "running"] {
+        sleeper.says(step).await;
+    }
+    sleeper.signal("TERM").await;
+    sleeper.says("shutting down").await;
+    sleeper.says("complete").await;
+    let (status, _) = sleeper.ends().await;
+    assert_eq!(status.code(), Some(0));
+}
+
+#[tokio::test]
+async fn sigint_stops_it_too_and_a_log_that_is_no_terminal_is_json() {
+    let client = queue_of_its_own().await;
+    let prefix = client.queue_name("");
+    let mut sleeper =
+        Sleeper::start(&[("AMQP_URL", broker_url().await), ("QUEUE_PREFIX", &prefix)]);
+    let line = sleeper.says("running").await;
+    let event: serde_json::Value = serde_json::from_str(&line).expect("a line is JSON");
+    assert_eq!(event["level"], "INFO");
+    assert_eq!(event["message"], "running");
+    assert_eq!(event["service"], "sleeper");
+    sleeper.signal("INT").await;
+    let (status, _) = sleeper.ends().await;
+    assert_eq!(status.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_deadline_that_passes_is_3_and_the_message_is_back() {
+    let client = queue_of_its_own().await;
+    let prefix = client.queue_name("");
+    let mut sleeper = Sleeper::start(&[
+        ("AMQP_URL", broker_url().await),
+        ("QUEUE_PREFIX", &prefix),
+        ("DRAIN_DEADLINE", "100ms"),
+    ]);
+    sleeper.says("running").await;
+    client.publish("naps", &3_600).await;
+    while client.depth("naps").await > 0 {}
+    sleeper.signal("TERM").await;
+    let (status, _) = sleeper.ends().await;
+    assert_eq!(status.code(), Some(3));
+    assert_eq!(client.depth("naps").await, 1);
+}
+
+#[tokio::test]
+async fn a_second_signal_does_not_wait_for_the_deadline() {
+    let client = queue_of_its_own().await;
+    let prefix = client.queue_name("");
+    let mut sleeper = Sleeper::start(&[
+        ("AMQP_URL", broker_url().await),
+        ("QUEUE_PREFIX", &prefix),
+        ("DRAIN_DEADLINE", "1h"),
+    ]);
+    sleeper.says("running").await;
+    client.publish("naps", &3_600).await;
+    while client.depth("naps").await > 0 {}
+    sleeper.signal("TERM").await;
+    sleeper.says("shutting down").await;
+    sleeper.signal("TERM").await;
+    let (status, _) = sleeper.ends().await;
+    assert_eq!(status.code(), Some(3));
+    assert_eq!(client.depth("naps").await, 1);
+}
+
+#[tokio::test]
+async fn sigterm_without_a_broker_is_0_and_no_password_is_logged() {
+    let mut sleeper = Sleeper::start(&[
+        // Port 1 is nobody's.
+        ("AMQP_URL", "amqp://app:s3cret@127.0.0.1:1/orders"),
+        ("LOG_LEVEL", "trace"),
+    ]);
+    let line = sleeper.says("trying again").await;
+    assert!(line.contains("amqp://app@127.0.0.1:1/orders"), "{line}");
+    sleeper.signal("TERM").await;
+    let (status, rest) = sleeper.ends().await;
+    assert_eq!(status.code(), Some(0));
+    assert!(!rest.contains("s3cret"), "{rest}");
+}
+
+#[tokio::test]
+async fn a_queue_with_other_arguments_is_1_with_the_reason() {
+    let client = queue_of_its_own().await;
+    let (_connection, channel) = bare_channel().await;
+    let queue = client.queue_name("naps");
+    channel
+        .queue_delete(queue.as_str().into(), Default::default())
+        .await
+        .unwrap();
+    channel
+        .queue_declare(
+            queue.as_str().into(),
+            Default::default(),
+            Default::default(),
+        )
+        .await
+        .unwrap();
+    let prefix = client.queue_name("");
+    let sleeper = Sleeper::start(&[("AMQP_URL", broker_url().await), ("QUEUE_PREFIX", &prefix)]);
+    let (status, log) = sleeper.ends().await;
+    assert_eq!(status.code(), Some(1));
+    assert!(
+        log.contains(&queue) && log.contains("exists with other arguments"),
+        "{log}"
+    );
+}
+
+#[tokio::test]
+async fn a_wrong_setting_is_2_with_one_line_on_stderr() {
+    for (variable, value) in [
+        ("PREFETCH", "many"),
+        ("DRAIN_DEADLINE", "soon"),
+        ("LOG_FORMAT", "xml"),
+        ("AMQP_PORT", "rabbit"),
+        ("AMQP_URL", "rabbit:s3cret"),
+        ("AMQP_URL", "amqp://a:s3cret@b:c"),
+    ] {
+        let ran = command(&[(variable, value)]).output().await.unwrap();
+        let said = String::from_utf8(ran.stderr).unwrap();
+        assert_eq!(ran.status.code(), Some(2), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+        assert!(
+            said.contains(variable) && !said.contains("s3cret"),
+            "{said}"
+        );
+        assert!(ran.stdout.is_empty());
+    }
+    let ran = command(&[]).arg("--nonsense").output().await.unwrap();
+    assert_eq!(ran.status.code(), Some(2));
+}
+
+#[tokio::test]
+async fn help_and_version_go_to_stdout() {
+    let ran = command(&[("AMQP_PASSWORD", "s3cret")])
+        .arg("--help")
+        .output()
+        .await
+        .unwrap();
+    let said = String::from_utf8(ran.stdout).unwrap();
+    assert_eq!(ran.status.code(), Some(0));
+    assert!(
+        said.contains("AMQP_URL") && said.contains("DRAIN_DEADLINE"),
+        "{said}"
+    );
+    assert!(!said.contains("s3cret"), "{said}");
+    let ran = command(&[]).arg("--version").output().await.unwrap();
+    assert_eq!(String::from_utf8(ran.stdout).unwrap(), "sleeper 1.2.3\n");
+}
