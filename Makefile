@@ -14,10 +14,14 @@ endif
 SCAFFOLD = cargo run --locked $(if $(wildcard $(CARGO_TARGET_DIR)/debug/scaffold),--quiet) \
 	--manifest-path workshop/Cargo.toml --package scaffold --
 
+# Gets a broker, sets AMQP_URL, runs the command that follows, removes the broker.
+WITH_BROKER = cargo run --locked --quiet --manifest-path template/Cargo.toml \
+	--package spanconsumer --features testing --bin with-broker --
+
 CARGO_GENERATE = target/tools/bin/cargo-generate
 CARGO_GENERATE_VERSION = 0.26.0
 
-.PHONY: help new sync tools
+.PHONY: help demo new test test-template test-workshop lint format doc sync tools clean
 
 help: ## Lists the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +42,39 @@ else
 	@$(SCAFFOLD) new
 endif
 
+demo: ## Renders a service, builds it, and shows it at work on a broker
+	@echo "Building the demonstration (the first time this takes some minutes) ..."
+	@cargo run --locked --quiet --manifest-path workshop/Cargo.toml --package demo
+
+test: tools ## Runs every test, on one broker
+	@echo "Building the tests (the first time this takes some ten minutes) ..."
+	@$(WITH_BROKER) $(MAKE) --no-print-directory --keep-going test-template test-workshop
+
+# In two parts: the template is a workspace of its own, as its users have it.
+test-template:
+	@cargo test --locked --no-fail-fast --manifest-path template/Cargo.toml --workspace --features spanconsumer/testing
+
+test-workshop:
+	@cargo test --locked --no-fail-fast --manifest-path workshop/Cargo.toml --workspace
+
+lint: ## Checks formatting, clippy, documentation and that the twins are in step
+	@$(SCAFFOLD) sync --check
+	@for workspace in template workshop; do \
+		echo "Checking $$workspace ..." && \
+		cargo fmt --check --all --manifest-path $$workspace/Cargo.toml && \
+		cargo clippy --locked --manifest-path $$workspace/Cargo.toml --workspace --all-targets --all-features -- -D warnings && \
+		RUSTDOCFLAGS="-D warnings" cargo doc --locked --manifest-path $$workspace/Cargo.toml --workspace --all-features --no-deps \
+		|| exit 1; \
+	done
+
+format: ## Formats the sources
+	@for workspace in template workshop; do cargo fmt --all --manifest-path $$workspace/Cargo.toml || exit 1; done
+
+doc: ## Builds the book and the framework's documentation below target/
+	@cargo run --locked --quiet --manifest-path workshop/Cargo.toml --package book -- target/book
+	@cargo doc --locked --manifest-path template/Cargo.toml --package spanconsumer --all-features --no-deps
+	@echo "The book: target/book/index.html; the framework: target/doc/spanconsumer/index.html"
+
 sync: ## Derives the .liquid twins from the template's plain files
 	@$(SCAFFOLD) sync
 
@@ -48,3 +85,6 @@ tools: $(CARGO_GENERATE) ## Builds the tools that the tests call, unless they ar
 $(CARGO_GENERATE):
 	@echo "Building cargo-generate $(CARGO_GENERATE_VERSION) (two to four minutes) ..."
 	@cargo install cargo-generate --version $(CARGO_GENERATE_VERSION) --locked --ignore-rust-version --debug --root target/tools
+
+clean: ## Removes what was built
+	@rm -rf target

@@ -7,9 +7,8 @@ use std::{collections::BTreeSet, fs};
 use pulldown_cmark::{Event, Tag};
 use support::{Page, book, root};
 
-/// Pages that speak of the repository's Makefile as well as of a service's.
-const OF_BOTH: [&str; 4] = [
-    "README.md",
+/// Pages of the book that speak of the repository's Makefile as well as of a service's.
+const OF_BOTH: [&str; 3] = [
     "docs/src/getting-started.md",
     "docs/src/scaffolding.md",
     "docs/src/rendering.md",
@@ -31,54 +30,64 @@ fn is_target(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c == '-')
 }
 
-/// The targets that follow the word `make`, in code.
-fn called(page: &Page) -> Vec<String> {
+/// A target that follows the word `make`.
+struct Call {
+    target: String,
+    /// A `cd` stands before it in the same block.
+    elsewhere: bool,
+}
+
+fn calls(page: &Page) -> Vec<Call> {
     let blocks = page.code_blocks().into_iter();
     let shell = blocks
         .filter(|(info, _)| info == "sh")
         .map(|(_, code)| code);
-    let code = shell.chain(page.inline_code());
-    let mut called = Vec::new();
-    for line in code.flat_map(|code| code.lines().map(str::to_owned).collect::<Vec<_>>()) {
-        let command = line.split('#').next().unwrap_or_default();
-        let mut words = command.split_whitespace();
-        if words.any(|word| word == "make")
-            && let Some(target) = words.next()
-        {
-            called.push(target.to_owned());
+    let mut calls = Vec::new();
+    for code in shell.chain(page.inline_code()) {
+        let mut elsewhere = false;
+        for line in code.lines() {
+            let command = line.split('#').next().unwrap_or_default();
+            elsewhere |= command.starts_with("cd ");
+            let mut words = command.split_whitespace();
+            if words.any(|word| word == "make")
+                && let Some(target) = words.next()
+            {
+                let target = target.to_owned();
+                calls.push(Call { target, elsewhere });
+            }
         }
     }
-    called
-}
-
-fn missing(page: &Page, targets: &BTreeSet<String>) -> Vec<String> {
-    let called = called(page).into_iter();
-    called
-        .filter(|target| !targets.contains(target))
-        .map(|target| format!("{}: make {target}", page.path))
-        .collect()
+    calls
 }
 
 #[test]
 fn every_make_target_that_a_page_names_is_in_its_makefile() {
+    let repository = targets("Makefile");
     let service = targets("template/Makefile");
-    let both = &targets("Makefile") | &service;
+    let both = &repository | &service;
     let mut pages = book();
     pages.extend(["README.md", "template/README.md"].map(Page::read));
-    let missing: Vec<_> = pages
-        .iter()
-        .flat_map(|page| {
-            let of_both = OF_BOTH.contains(&page.path.as_str());
-            missing(page, if of_both { &both } else { &service })
-        })
-        .collect();
+    let mut missing = Vec::new();
+    for page in &pages {
+        for Call { target, elsewhere } in calls(page) {
+            let makefile = match page.path.as_str() {
+                "README.md" if elsewhere => &service,
+                "README.md" => &repository,
+                path if OF_BOTH.contains(&path) => &both,
+                _ => &service,
+            };
+            if !makefile.contains(&target) {
+                missing.push(format!("{}: make {target}", page.path));
+            }
+        }
+    }
     assert!(missing.is_empty(), "{missing:#?}");
 }
 
 #[test]
 fn the_readmes_list_of_targets_is_the_makefiles() {
     let readme = Page::read("README.md");
-    let called: BTreeSet<_> = called(&readme).into_iter().collect();
+    let called: BTreeSet<_> = calls(&readme).into_iter().map(|call| call.target).collect();
     for target in targets("Makefile") {
         assert!(
             target == "help" || called.contains(&target),

@@ -117,7 +117,7 @@ async fn what_a_message_offers_is_what_was_put() {
 #[tokio::test]
 async fn as_many_results_go_out_as_the_processor_returns() {
     async fn perhaps(n: Incoming<u32>, _: Arc<()>) -> anyhow::Result<Option<Outgoing<u32>>> {
-        Ok((n.body % 2 == 0).then(|| Outgoing::new(n.body)))
+        Ok(n.body.is_multiple_of(2).then(|| Outgoing::new(n.body)))
     }
     async fn several(n: Incoming<u32>, _: Arc<()>) -> anyhow::Result<Vec<Outgoing<u32>>> {
         Ok((0..n.body).map(Outgoing::new).collect())

@@ -4,6 +4,8 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 
 use conformance::{bare_channel, broker_url};
+use lapin::options::{QueueDeclareOptions, QueueDeleteOptions};
+use lapin::types::FieldTable;
 use spanconsumer::testing::TestClient;
 use spanconsumer::{Incoming, Processor, QueueOptions, Settings, SpanConsumer};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
@@ -173,14 +175,14 @@ async fn a_queue_with_other_arguments_is_1_with_the_reason() {
     let (_connection, channel) = bare_channel().await;
     let queue = client.queue_name("naps");
     channel
-        .queue_delete(queue.as_str().into(), Default::default())
+        .queue_delete(queue.as_str().into(), QueueDeleteOptions::default())
         .await
         .unwrap();
     channel
         .queue_declare(
             queue.as_str().into(),
-            Default::default(),
-            Default::default(),
+            QueueDeclareOptions::default(),
+            FieldTable::default(),
         )
         .await
         .unwrap();

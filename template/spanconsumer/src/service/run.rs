@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::link::{Backoff, Link};
 use crate::processor::panic_message;
 use crate::publisher::Publisher;
-use crate::topology::DeclareError;
+use crate::topology::{DeclareError, dead_letter_queue};
 
 /// How long giving back may take once it is decided: a few frames to a broker, which may be gone.
 const GIVE_BACK_TIME: Duration = Duration::from_secs(5);
@@ -95,10 +95,17 @@ impl<S: Send + Sync + 'static> SpanConsumer<S> {
                 }
             }
         }
+        let publishing = self.link("publishing");
+        tokio::select! {
+            biased;
+            () = &mut stop => return Ok(Stopped::Finished),
+            // The first result should not have to wait for it.
+            _connected = publishing.connection() => {}
+        }
         let context = Arc::new(Context {
             service: self.name.clone(),
             state: Arc::clone(state),
-            publisher: Publisher::new(self.link("publishing")),
+            publisher: Publisher::new(publishing),
             error_handlers: self.error_handlers.clone(),
         });
         let (told_to, mut workers) = (Stop::default(), JoinSet::new());
@@ -226,11 +233,15 @@ async fn declare_all<S>(link: &Link, planned: &[Planned<S>]) -> Result<(), Error
         let connection = link.connection().await;
         for planned in planned {
             for declaration in std::iter::once(&planned.input).chain(&planned.output) {
+                let queue = declaration.queue.as_str();
                 match declaration.declare(&connection).await {
-                    Ok(()) => {}
+                    Ok(()) => {
+                        let dead_letters = dead_letter_queue(queue);
+                        let processor = declaration.processor;
+                        info!(queue, dead_letters, processor, "queue declared");
+                    }
                     Err(DeclareError::Refused(error)) => return Err(error),
                     Err(DeclareError::Lost(error)) => {
-                        let queue = declaration.queue.as_str();
                         warn!(queue, error = %error, "can't declare the queue yet, trying again");
                         backoff.wait().await;
                         continue 'connected;

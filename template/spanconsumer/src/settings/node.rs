@@ -80,6 +80,8 @@ impl fmt::Display for Node {
             vhost,
             ..
         } = &self.0;
+        // As it is written in a URL, where the default virtual host is %2f.
+        let vhost = vhost.replace('/', "%2f");
         write!(
             f,
             "{scheme}://{}@{}:{}/{vhost}",
@@ -103,6 +105,8 @@ mod tests {
         let node: Node = "amqp://app:s3cret@rabbit:5673/orders".parse().unwrap();
         assert_eq!(node.to_string(), "amqp://app@rabbit:5673/orders");
         assert!(!format!("{node:?}").contains("s3cret"));
+        let node: Node = "amqp://rabbit".parse().unwrap();
+        assert_eq!(node.to_string(), "amqp://guest@rabbit:5672/%2f");
     }
 
     #[test]

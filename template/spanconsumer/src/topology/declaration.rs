@@ -67,7 +67,7 @@ impl Declaration {
             .map_err(|error| self.explain(queue, error))?;
         // An error here means that the connection is gone, which the next step meets as well.
         let _ = channel.close(200, "declared".into()).await;
-        tracing::info!(queue, processor = self.processor, "queue declared");
+        tracing::debug!(queue, processor = self.processor, "queue declared");
         Ok(())
     }
 
