@@ -28,14 +28,16 @@ fn public_functions(source: &str) -> Vec<&str> {
         .collect()
 }
 
-/// A function is named with its parenthesis, or alone in code.
+/// A function is named with what follows its name in a call, or alone in code.
 fn names(page: &Page, function: &str) -> bool {
     let code = page.code_blocks().into_iter().map(|(_, code)| code);
     code.chain(page.inline_code()).any(|code| {
         code == function
-            || code
-                .match_indices(&format!("{function}("))
-                .any(|(at, _)| !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_'))
+            || code.match_indices(function).any(|(at, _)| {
+                let (before, after) = (&code[..at], &code[at + function.len()..]);
+                !before.ends_with(|c: char| c.is_alphanumeric() || c == '_')
+                    && (after.starts_with('(') || after.starts_with("::<"))
+            })
     })
 }
 

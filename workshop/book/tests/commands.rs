@@ -85,15 +85,19 @@ fn every_make_target_that_a_page_names_is_in_its_makefile() {
 }
 
 #[test]
-fn the_readmes_list_of_targets_is_the_makefiles() {
+fn the_readme_names_every_target_that_make_help_lists() {
+    let makefile = fs::read_to_string(root().join("Makefile")).unwrap();
     let readme = Page::read("README.md");
     let called: BTreeSet<_> = calls(&readme).into_iter().map(|call| call.target).collect();
-    for target in targets("Makefile") {
-        assert!(
-            target == "help" || called.contains(&target),
-            "README.md does not name make {target}"
-        );
-    }
+    let listed = makefile
+        .lines()
+        .filter_map(|line| line.split_once(':'))
+        .filter(|(name, rest)| rest.contains("## ") && is_target(name));
+    let missing: Vec<_> = listed
+        .map(|(name, _)| name)
+        .filter(|name| *name != "help" && !called.contains(*name))
+        .collect();
+    assert!(missing.is_empty(), "README.md does not name {missing:?}");
 }
 
 #[test]

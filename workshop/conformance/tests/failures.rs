@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 use conformance::{Probe, bare_channel};
 use lapin::BasicProperties;
-use lapin::options::BasicPublishOptions;
+use lapin::options::{BasicGetOptions, BasicPublishOptions, BasicRejectOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use spanconsumer::testing::TestClient;
 use spanconsumer::{
@@ -244,6 +244,24 @@ async fn a_copy_neither_expires_nor_goes_where_the_original_was_copied_to() {
         )
         .await
         .unwrap();
+
+    client.declared("orders.dead").await;
+    while client.depth("orders.dead").await == 0 {}
+    let peeked = channel
+        .basic_get(
+            client.queue_name("orders.dead").into(),
+            BasicGetOptions::default(),
+        )
+        .await
+        .unwrap()
+        .expect("the copy is there");
+    let properties = &peeked.delivery.properties;
+    assert_eq!(*properties.expiration(), None);
+    assert_eq!(*properties.user_id(), None);
+    assert_eq!(*properties.app_id(), Some("till".into()));
+    assert_eq!(*properties.delivery_mode(), Some(2));
+    let requeue = BasicRejectOptions { requeue: true };
+    peeked.delivery.acker.reject(requeue).await.unwrap();
 
     let dead = client.dead_letter("orders").await;
 
