@@ -10,13 +10,14 @@ ifeq ($(wildcard target/CACHEDIR.TAG),)
 $(shell mkdir -p target && echo "Signature: 8a477f597d28d172789f06886806bc55" > target/CACHEDIR.TAG)
 endif
 
-# The first build takes a minute or two, and says so by not being --quiet.
-SCAFFOLD = cargo run --locked $(if $(wildcard $(CARGO_TARGET_DIR)/debug/scaffold),--quiet) \
-	--manifest-path workshop/Cargo.toml --package scaffold --
+# Runs a program of the workshop or the template. The first build takes a minute or
+# two, and says so by not being --quiet.
+run = cargo run --locked $(if $(wildcard $(CARGO_TARGET_DIR)/debug/$(1)),--quiet) --bin $(1)
+SCAFFOLD = $(call run,scaffold) --manifest-path workshop/Cargo.toml --
 
 # Gets a broker, sets AMQP_URL, runs the command that follows, removes the broker.
-WITH_BROKER = cargo run --locked --quiet --manifest-path template/Cargo.toml \
-	--package spanconsumer --features testing --bin with-broker --
+WITH_BROKER = $(call run,with-broker) --manifest-path template/Cargo.toml \
+	--package spanconsumer --features testing --
 
 CARGO_GENERATE = target/tools/bin/cargo-generate
 CARGO_GENERATE_VERSION = 0.26.0
@@ -43,8 +44,7 @@ else
 endif
 
 demo: ## Renders a service, builds it, and shows it at work on a broker
-	@echo "Building the demonstration (the first time this takes some minutes) ..."
-	@cargo run --locked --quiet --manifest-path workshop/Cargo.toml --package demo
+	@$(call run,demo) --manifest-path workshop/Cargo.toml
 
 test: tools ## Runs every test, on one broker
 	@echo "Building the tests (the first time this takes some ten minutes) ..."
@@ -71,7 +71,7 @@ format: ## Formats the sources
 	@for workspace in template workshop; do cargo fmt --all --manifest-path $$workspace/Cargo.toml || exit 1; done
 
 doc: ## Builds the book and the framework's documentation below target/
-	@cargo run --locked --quiet --manifest-path workshop/Cargo.toml --package book -- target/book
+	@$(call run,book) --manifest-path workshop/Cargo.toml -- target/book
 	@cargo doc --locked --manifest-path template/Cargo.toml --package spanconsumer --all-features --no-deps
 	@echo "The book: target/book/index.html; the framework: target/doc/spanconsumer/index.html"
 

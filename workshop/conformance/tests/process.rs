@@ -197,6 +197,26 @@ async fn a_queue_with_other_arguments_is_1_with_the_reason() {
 }
 
 #[tokio::test]
+async fn nothing_of_a_body_is_logged() {
+    let client = queue_of_its_own().await;
+    let prefix = client.queue_name("");
+    let mut sleeper =
+        Sleeper::start(&[("AMQP_URL", broker_url().await), ("QUEUE_PREFIX", &prefix)]);
+    sleeper.says("running").await;
+    client.publish("naps", "s3cret").await;
+    let line = sleeper.says("message failed").await;
+    assert!(line.contains("another shape at line 1 column 8"), "{line}");
+    assert!(!line.contains("s3cret"), "{line}");
+    // Where the body itself lies, the decoder may quote it.
+    let dead = client.dead_letter("naps").await;
+    let causes = format!("{:?}", dead.headers().get("x-failure-causes"));
+    assert!(causes.contains("s3cret"), "{causes}");
+    sleeper.signal("TERM").await;
+    let (_, rest) = sleeper.ends().await;
+    assert!(!rest.contains("s3cret"), "{rest}");
+}
+
+#[tokio::test]
 async fn a_wrong_setting_is_2_with_one_line_on_stderr() {
     for (variable, value) in [
         ("PREFETCH", "many"),

@@ -9,7 +9,7 @@ use conformance::{Mode, Probe, Proxy, bare_channel};
 use lapin::options::QueueDeleteOptions;
 use spanconsumer::testing::TestClient;
 use spanconsumer::{
-    Incoming, Outgoing, ProcessingOptions, Processor, Settings, SpanConsumer, Verdict,
+    Incoming, Outgoing, ProcessingOptions, Processor, Settings, SpanConsumer, Stopped, Verdict,
 };
 
 /// Notes the message, holds it until the test lets it through, and passes it on.
@@ -51,6 +51,7 @@ async fn a_lost_connection_comes_back() {
     proxy.cut(Mode::Pass);
 
     assert_eq!(client.put("numbers", &2).await, Verdict::Processed);
+    assert_eq!(probe.notes(), ["1", "2"]);
     assert_eq!(client.pull::<u32>("relayed").await.body, 1);
     assert_eq!(client.pull::<u32>("relayed").await.body, 2);
 }
@@ -80,16 +81,23 @@ async fn a_message_in_work_when_the_connection_is_lost_is_processed_again_and_re
     probe.in_work(2).await;
 
     proxy.cut(Mode::Pass);
-    // Four passages: two for what was in work and is of no use any more, two for the redeliveries,
-    // which wait until the first are through, for two is all that may be in work.
-    probe.open_gate(4);
-    let notes = probe.noted(4).await;
+    client.publish("numbers", &3).await;
+    // Three wait for the new consumer, and two is all that it may have.
+    while client.depth("numbers").await != 1 {}
+    assert_eq!(
+        probe.notes().len(),
+        2,
+        "the first two are in work still, and two is the most"
+    );
+    // Five passages: two for what was in work and is of no use any more, three for the others.
+    probe.open_gate(5);
+    let notes = probe.noted(5).await;
     probe.open_gate(1);
-    assert_eq!(client.put("numbers", &3).await, Verdict::Processed);
+    assert_eq!(client.put("numbers", &4).await, Verdict::Processed);
 
     let mut first: Vec<_> = notes[..2].to_vec();
     first.sort();
-    let mut then: Vec<_> = notes[2..].to_vec();
+    let mut then: Vec<_> = notes[2..4].to_vec();
     then.sort();
     assert_eq!(
         (first, then),
@@ -99,7 +107,44 @@ async fn a_message_in_work_when_the_connection_is_lost_is_processed_again_and_re
         )
     );
     assert_eq!(probe.most_in_work(), 2);
-    assert_eq!(client.depth("relayed").await, 3);
+    assert_eq!(notes[4], "3");
+    assert_eq!(client.depth("relayed").await, 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_finishes_for_a_lost_channel_acknowledges_nothing_on_the_next() {
+    async fn hold(incoming: Incoming<u32>, probe: Arc<Probe>) -> anyhow::Result<()> {
+        probe.note(incoming.body.to_string());
+        probe.pass_gate().await;
+        Ok(())
+    }
+    let (proxy, probe) = (Proxy::start(Mode::Pass).await, Probe::default());
+    let open = probe.opener();
+    let mut client = TestClient::start_with(
+        |settings| {
+            by_way_of(&[&proxy])(settings);
+            settings.drain_deadline = Duration::from_millis(100);
+        },
+        |settings| {
+            let options = ProcessingOptions::default().prefetch(2);
+            SpanConsumer::new("holder", settings, open)
+                .processor(Processor::consume("numbers", hold).processing(options))
+        },
+    )
+    .await;
+    client.publish("numbers", &1).await;
+    client.publish("numbers", &2).await;
+    probe.in_work(2).await;
+
+    proxy.cut(Mode::Pass);
+    client.publish("numbers", &3).await;
+    while client.depth("numbers").await != 1 {}
+    // The first two of the old channel come through; their tags are those of the redeliveries.
+    probe.open_gate(2);
+    probe.noted(4).await;
+
+    assert_eq!(client.stop().await, Stopped::GaveBack);
+    assert_eq!(client.depth("numbers").await, 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use lapin::Channel;
 use lapin::message::Delivery;
-use lapin::options::{BasicAckOptions, BasicNackOptions, BasicRejectOptions};
+use lapin::options::{BasicAckOptions, BasicNackOptions, BasicQosOptions, BasicRejectOptions};
 
 use super::acknowledger::{Acknowledger, Tag};
 use super::work::Settlement;
@@ -17,6 +17,7 @@ pub(super) type Gone = String;
 /// Settles the deliveries of one channel.
 pub(super) struct Settler {
     channel: Channel,
+    prefetch: u16,
     account: Acknowledger,
     /// Left to the broker to dead-letter, which has not been told yet.
     rejected: Vec<Tag>,
@@ -36,6 +37,7 @@ impl Settler {
     pub(super) fn new(channel: Channel, prefetch: u16, observer: Observer) -> Self {
         Self {
             channel,
+            prefetch,
             account: Acknowledger::default(),
             rejected: Vec::new(),
             // A quarter of the window: acknowledged while the broker still has messages to send.
@@ -106,10 +108,23 @@ impl Settler {
                 self.ack(tag, false).await?;
             }
         }
-        if self.pending() == 0 {
-            for settled in self.unannounced.drain(..) {
-                self.observer.settled(settled);
-            }
+        if self.pending() == 0 && !self.unannounced.is_empty() {
+            self.announce().await?;
+        }
+        Ok(())
+    }
+
+    /// Tells the observer what the broker has been told.
+    async fn announce(&mut self) -> Result<(), Gone> {
+        // An acknowledgement has no answer; the answer to what follows it on the same channel says
+        // that the broker has read it. This asks for what is set already.
+        let options = BasicQosOptions::default();
+        self.channel
+            .basic_qos(self.prefetch, options)
+            .await
+            .map_err(gone)?;
+        for settled in self.unannounced.drain(..) {
+            self.observer.settled(settled);
         }
         Ok(())
     }

@@ -122,7 +122,7 @@ impl<S: Send + Sync + 'static> Work<S> {
         error!(
             processor,
             kind = %fault.kind,
-            error = format!("{:#}", fault.error),
+            error = fault.for_log(),
             verdict = %Verdict::DeadLettered,
             "message failed"
         );

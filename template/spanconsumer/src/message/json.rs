@@ -1,6 +1,7 @@
 //! Bodies as JSON.
 
 use serde::de::DeserializeOwned;
+use serde_json::error::Category;
 
 use super::Message;
 
@@ -15,7 +16,13 @@ pub enum DecodeError {
     #[error("unsupported content type `{0}`, expected `application/json`")]
     UnsupportedContentType(String),
     /// The body is no JSON, or not of the shape that the processor takes.
-    #[error("the body is not the JSON that the processor takes")]
+    ///
+    /// The text says where; only the source says what was found there, which is a part of the body
+    /// and may be secret.
+    #[error(
+        "the body is not the JSON that the processor takes, {} at line {} column {}",
+        problem(.0), .0.line(), .0.column()
+    )]
     Json(#[source] serde_json::Error),
 }
 
@@ -34,6 +41,15 @@ pub(crate) fn decode<T: DeserializeOwned>(message: &Message) -> Result<T, Decode
         return Err(DecodeError::UnsupportedContentType(name.to_owned()));
     }
     serde_json::from_slice(message.raw()).map_err(DecodeError::Json)
+}
+
+fn problem(error: &serde_json::Error) -> &'static str {
+    match error.classify() {
+        Category::Io => "unreadable",
+        Category::Syntax => "malformed",
+        Category::Data => "another shape",
+        Category::Eof => "cut off",
+    }
 }
 
 /// Takes the names that are in use for JSON: `application/json`, `application/x-json`, `text/json`,

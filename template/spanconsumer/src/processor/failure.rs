@@ -84,6 +84,15 @@ impl Fault {
         }
     }
 
+    /// Returns the error with its causes; of a body that can't be decoded the outermost alone, for
+    /// decoders quote the body, which is not for a log. The dead letter has it all.
+    pub(crate) fn for_log(&self) -> String {
+        match self.kind {
+            FailureKind::Undecodable => self.error.to_string(),
+            _ => format!("{:#}", self.error),
+        }
+    }
+
     pub(crate) fn timed_out(timeout: Duration) -> Self {
         Self {
             kind: FailureKind::TimedOut,

@@ -1,14 +1,13 @@
 //! The settings as environment variables and command-line options.
 
-use std::error::Error as StdError;
 use std::time::Duration;
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Command, FromArgMatches};
 use tracing_subscriber::filter::Targets;
 
 use super::Settings;
 use super::node::{InvalidNode, Node, Parts};
+use super::refusal::one_line;
 
 /// What the settings are read from. The doc comments are what `--help` prints.
 #[derive(Args, Debug)]
@@ -74,7 +73,7 @@ struct Arguments {
     /// Messages in flight at once for each processor, over what the code says
     #[arg(
         long, env, hide_env_values = true, value_name = "COUNT",
-        value_parser = clap::value_parser!(u16).range(1..),
+        value_parser = prefetch,
     )]
     prefetch: Option<u16>,
 
@@ -170,14 +169,15 @@ pub(super) fn parse(name: &'static str, version: &'static str) -> Settings {
 }
 
 fn command(name: &'static str, version: &'static str) -> Command {
-    let command = Command::new(name)
+    // What clap takes for the description, the struct's own comment, is not for users: replaced last.
+    Arguments::augment_args(Command::new(name))
         .version(version)
         .about("Consumes its queues until it is told to stop (SIGTERM, SIGINT).")
+        .long_about(None)
         .after_help(
             "Exit codes: 0 stopped, all that was in work is done; 1 could not start; 2 a wrong \
              setting; 3 stopped, what was in work at the deadline was given back to the broker",
-        );
-    Arguments::augment_args(command)
+        )
 }
 
 fn try_parse(
@@ -211,6 +211,13 @@ impl From<Arguments> for Settings {
     }
 }
 
+fn prefetch(text: &str) -> Result<u16, &'static str> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("expected a number from 1 to 65535"),
+        Ok(count) => Ok(count),
+    }
+}
+
 fn positive_duration(text: &str) -> Result<Duration, String> {
     let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
     if duration.is_zero() {
@@ -221,61 +228,6 @@ fn positive_duration(text: &str) -> Result<Duration, String> {
 
 fn filter(text: &str) -> Result<String, tracing_subscriber::filter::ParseError> {
     text.parse::<Targets>().map(|_| text.to_owned())
-}
-
-/// Says in one line which variable is wrong and why. A value is shown unless it may be secret.
-fn one_line(error: &clap::Error) -> String {
-    let context = |kind| match error.get(kind) {
-        Some(ContextValue::String(text)) => Some(text.clone()),
-        Some(ContextValue::Strings(texts)) => Some(texts.join(", ")),
-        _ => None,
-    };
-    let variable = context(ContextKind::InvalidArg).map(|usage| variable_of(&usage));
-    match (error.kind(), variable) {
-        (ErrorKind::ArgumentConflict, Some(variable)) => {
-            let others = context(ContextKind::PriorArg)
-                .map(|usages| {
-                    usages
-                        .split(", ")
-                        .map(variable_of)
-                        .collect::<Vec<_>>()
-                        .join(", ")
-                })
-                .unwrap_or_default();
-            format!("{variable} and {others} can't both be set; AMQP_URL says it all")
-        }
-        (ErrorKind::InvalidValue | ErrorKind::ValueValidation, Some(variable)) => {
-            let value = context(ContextKind::InvalidValue).unwrap_or_default();
-            let value = if variable.starts_with("AMQP_") {
-                String::new()
-            } else {
-                format!(" `{value}`")
-            };
-            let reason = match (error.source(), context(ContextKind::ValidValue)) {
-                (Some(source), _) => source.to_string(),
-                (None, Some(valid)) => format!("expected one of {valid}"),
-                (None, None) => "not a value of that kind".to_owned(),
-            };
-            format!("{variable}:{value} is wrong: {reason}")
-        }
-        _ => {
-            let text = error.to_string();
-            let first = text.lines().next().unwrap_or_default();
-            format!(
-                "{}; --help lists the options",
-                first.trim_start_matches("error: ")
-            )
-        }
-    }
-}
-
-/// Turns clap's `--amqp-url <URL>` into the variable that is set far more often: `AMQP_URL`.
-fn variable_of(usage: &str) -> String {
-    let option = usage.split(' ').next().unwrap_or(usage);
-    option
-        .trim_start_matches('-')
-        .replace('-', "_")
-        .to_uppercase()
 }
 
 #[cfg(test)]
@@ -351,6 +303,7 @@ mod tests {
     #[test]
     fn the_help_lists_every_variable_and_no_value_of_the_environment() {
         let help = command("orders", "1.2.3").render_long_help().to_string();
+        assert!(help.starts_with("Consumes its queues"), "{help}");
         for variable in [
             "AMQP_URL",
             "AMQP_HOST",

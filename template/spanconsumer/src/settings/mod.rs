@@ -2,6 +2,7 @@
 
 mod arguments;
 mod node;
+mod refusal;
 
 use std::time::Duration;
 

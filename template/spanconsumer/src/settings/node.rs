@@ -67,6 +67,13 @@ impl FromStr for Node {
         // The parser's own error may quote a part of the URL, so it is dropped on purpose.
         let mut uri =
             AMQPUri::from_str(text).map_err(|_quotes_the_url| InvalidNode("not an AMQP URL"))?;
+        if uri.vhost.is_empty() {
+            // What a slash at the end means, and hardly ever what is meant.
+            return Err(InvalidNode(
+                "the virtual host is empty: leave out the slash at the end, or write %2f behind it \
+                 for the default one",
+            ));
+        }
         uri.query.heartbeat.get_or_insert(HEARTBEAT);
         Ok(Self(uri))
     }
@@ -116,6 +123,7 @@ mod tests {
             "http://app:s3cret@rabbit",
             "amqp://app:s3cret@rabbit:port",
             "amqp://app:s3cret@rabbit/?heartbeat=s3cret",
+            "amqp://app:s3cret@rabbit/",
         ] {
             let error = wrong.parse::<Node>().unwrap_err().to_string();
             assert!(!error.contains("s3cret"), "{error}");
@@ -137,7 +145,7 @@ mod tests {
     fn heartbeats_are_asked_for_unless_the_url_says_otherwise() {
         let node: Node = "amqp://rabbit".parse().unwrap();
         assert_eq!(node.uri().query.heartbeat, Some(10));
-        let node: Node = "amqp://rabbit/?heartbeat=30".parse().unwrap();
+        let node: Node = "amqp://rabbit/orders?heartbeat=30".parse().unwrap();
         assert_eq!(node.uri().query.heartbeat, Some(30));
     }
 }

@@ -1,22 +1,18 @@
 //! A client that drives a service on a real broker.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::future::Future;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use lapin::BasicProperties;
-use lapin::options::{
-    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions, QueueDeclareOptions,
-};
-use lapin::types::FieldTable;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::Notify;
 
 use super::host::{Host, Plan};
+use super::queue;
+use super::settled::{SettledMessages, lock};
 use crate::link::Link;
 use crate::message::{Incoming, Message, Outgoing, PERSISTENT, decode, short};
 use crate::publisher::Publisher;
@@ -65,13 +61,6 @@ pub struct TestClient {
     touched: Mutex<BTreeSet<String>>,
     sent: Mutex<u64>,
     host: Host,
-}
-
-/// What became of the messages that were put.
-#[derive(Default)]
-pub(super) struct SettledMessages {
-    verdicts: Mutex<HashMap<String, Verdict>>,
-    changed: Notify,
 }
 
 /// Long enough for a broker on a busy machine to elect the leader of a new queue.
@@ -294,62 +283,17 @@ impl TestClient {
             "the service consumes `{queue}`: whatever is put there is the service's to take"
         );
         lock(&self.touched).insert(name.clone());
-        let taken = self
-            .within(queue, "hand out a message", self.take(&name))
-            .await;
+        let take = async {
+            let connection = self.publisher.link().connection().await;
+            queue::take(&connection, &name).await
+        };
+        let taken = self.within(queue, "hand out a message", take).await;
         taken.unwrap_or_else(|error| panic!("can't pull from `{queue}`: {error}"))
     }
 
-    async fn take(&self, name: &str) -> lapin::Result<Arc<Message>> {
-        let channel = self
-            .publisher
-            .link()
-            .connection()
-            .await
-            .create_channel()
-            .await?;
-        channel.basic_qos(1, BasicQosOptions::default()).await?;
-        let mut consumer = channel
-            .basic_consume(
-                name.into(),
-                "test client".into(),
-                BasicConsumeOptions::default(),
-                FieldTable::default(),
-            )
-            .await?;
-        let Some(delivery) = consumer.next().await else {
-            return Err(lapin::ErrorKind::FutureCompleted.into());
-        };
-        let delivery = delivery?;
-        // Cancelled first: an acknowledgement makes room for the next message, which nobody wants.
-        channel
-            .basic_cancel(consumer.tag(), BasicCancelOptions::default())
-            .await?;
-        delivery.acker.ack(BasicAckOptions::default()).await?;
-        channel.close(200, "pulled".into()).await?;
-        Ok(Arc::new(Message::new(name.into(), delivery)))
-    }
-
     async fn count(&self, queue: &str) -> lapin::Result<u32> {
-        let channel = self
-            .publisher
-            .link()
-            .connection()
-            .await
-            .create_channel()
-            .await?;
-        let passive = QueueDeclareOptions {
-            passive: true,
-            ..QueueDeclareOptions::default()
-        };
-        let declared = channel
-            .queue_declare(
-                short(&self.queue_name(queue)),
-                passive,
-                FieldTable::default(),
-            )
-            .await?;
-        Ok(declared.message_count())
+        let connection = self.publisher.link().connection().await;
+        queue::count(&connection, &self.queue_name(queue)).await
     }
 
     /// Waits for at most the deadline; says what the service's queues hold when that passes.
@@ -384,23 +328,6 @@ impl TestClient {
     }
 }
 
-impl SettledMessages {
-    pub(super) fn settle(&self, message_id: String, verdict: Verdict) {
-        lock(&self.verdicts).insert(message_id, verdict);
-        self.changed.notify_waiters();
-    }
-
-    async fn verdict(&self, message_id: &str) -> Verdict {
-        loop {
-            let changed = self.changed.notified();
-            if let Some(verdict) = lock(&self.verdicts).remove(message_id) {
-                return verdict;
-            }
-            changed.await;
-        }
-    }
-}
-
 impl Drop for TestClient {
     fn drop(&mut self) {
         let touched = std::mem::take(&mut *lock(&self.touched));
@@ -415,9 +342,4 @@ impl fmt::Debug for TestClient {
             .field("consumed", &self.consumed)
             .finish_non_exhaustive()
     }
-}
-
-/// A test that panicked while it held the lock has left nothing half done inside.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

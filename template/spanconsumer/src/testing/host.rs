@@ -10,7 +10,7 @@ use lapin::options::QueueDeleteOptions;
 use tokio::sync::{mpsc, oneshot};
 
 use super::Broker;
-use super::client::SettledMessages;
+use super::settled::SettledMessages;
 use crate::error::Error;
 use crate::link::Link;
 use crate::message::short;

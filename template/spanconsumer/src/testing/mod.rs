@@ -3,6 +3,8 @@
 mod broker;
 mod client;
 mod host;
+mod queue;
+mod settled;
 
 pub use broker::{Broker, BrokerError, BrokerOrigin};
 pub use client::TestClient;

@@ -126,8 +126,8 @@ impl Declaration {
                 queue: queue.to_owned(),
                 processor: self.processor,
                 argument: mismatch.argument.to_owned(),
-                existing: mismatch.existing.to_owned(),
-                asked: mismatch.asked.to_owned(),
+                existing: shown(mismatch.existing),
+                asked: shown(mismatch.asked),
             },
             None => Error::QueueRefused {
                 queue: queue.to_owned(),
@@ -136,4 +136,9 @@ impl Declaration {
             },
         })
     }
+}
+
+/// The default exchange, for one, has an empty name.
+fn shown(value: &str) -> String {
+    if value.is_empty() { "''" } else { value }.to_owned()
 }
