@@ -45,13 +45,19 @@ fn by_way_of<'a>(proxies: &'a [&Proxy]) -> impl FnOnce(&mut Settings) + 'a {
 async fn a_lost_connection_comes_back() {
     let (proxy, probe) = (Proxy::start(Mode::Pass).await, Probe::default());
     let client = TestClient::start_with(by_way_of(&[&proxy]), relays(&probe)).await;
-    probe.open_gate(2);
+    probe.open_gate(10);
     assert_eq!(client.put("numbers", &1).await, Verdict::Processed);
 
     proxy.cut(Mode::Pass);
 
     assert_eq!(client.put("numbers", &2).await, Verdict::Processed);
-    assert_eq!(probe.notes(), ["1", "2"]);
+    // The second may have been on its way into the lost connection, too; the first was settled.
+    let ones = probe
+        .notes()
+        .iter()
+        .filter(|note| note.starts_with('1'))
+        .count();
+    assert_eq!(ones, 1);
     assert_eq!(client.pull::<u32>("relayed").await.body, 1);
     assert_eq!(client.pull::<u32>("relayed").await.body, 2);
 }
