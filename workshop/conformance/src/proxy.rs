@@ -72,7 +72,8 @@ impl Proxy {
         &self.url
     }
 
-    /// Ends all connections; new ones meet `mode`.
+    /// Ends all connections, or lets them hang when the mode is [`Mode::Silent`]; new ones meet the
+    /// same mode.
     pub fn cut(&self, mode: Mode) {
         self.mode.send_replace(mode);
     }
@@ -93,23 +94,23 @@ impl Proxy {
 
 async fn serve(mut client: TcpStream, broker: String, mut modes: watch::Receiver<Mode>) {
     let mode = *modes.borrow_and_update();
-    let passing = async {
-        match mode {
-            Mode::Refuse => {}
-            Mode::Silent => std::future::pending().await,
-            Mode::Pass => {
-                if let Ok(mut broker) = TcpStream::connect(broker).await {
-                    // However it ends, both ends are closed.
-                    let _ = copy_bidirectional(&mut client, &mut broker).await;
-                }
-            }
+    if mode == Mode::Pass
+        && let Ok(mut broker) = TcpStream::connect(broker).await
+    {
+        tokio::select! {
+            // However it ends, both ends are closed.
+            _ = copy_bidirectional(&mut client, &mut broker) => return,
+            _ = modes.changed() => {}
         }
-    };
-    tokio::select! {
-        () = passing => {}
-        // A new mode, or the end of the proxy, ends every connection.
-        _ = modes.changed() => {}
+        // `broker` is closed here, which the client does not learn while the proxy is silent.
     }
+    say_nothing_while_silent(&mut modes).await;
+}
+
+/// Holds a connection open without a word for as long as the proxy is silent.
+async fn say_nothing_while_silent(modes: &mut watch::Receiver<Mode>) {
+    // An error means that the proxy is gone, and ends the connection as well.
+    let _ = modes.wait_for(|mode| *mode != Mode::Silent).await;
 }
 
 fn url(uri: &AMQPUri) -> String {

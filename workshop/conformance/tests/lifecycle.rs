@@ -136,6 +136,30 @@ async fn stopping_while_the_broker_is_away_ends_too() {
 
 // Several threads: the proxy has to go on while the client is dropped.
 #[tokio::test(flavor = "multi_thread")]
+async fn stopping_while_the_network_says_nothing_ends_too() {
+    let (proxy, probe) = (Proxy::start(Mode::Pass).await, Probe::default());
+    let nodes = Settings::new(proxy.url()).unwrap().nodes;
+    let mut client = TestClient::start_with(
+        |settings| {
+            settings.nodes = nodes;
+            settings.drain_deadline = Duration::from_millis(100);
+        },
+        worker(&probe),
+    )
+    .await;
+    client.publish("numbers", &1).await;
+    probe.in_work(1).await;
+
+    proxy.cut(Mode::Silent);
+
+    assert_eq!(client.stop().await, Stopped::GaveBack);
+    // The broker has it again once it sees that the connection is gone.
+    proxy.cut(Mode::Refuse);
+    assert_eq!(client.pull::<u32>("numbers").await.body, 1);
+}
+
+// Several threads: the proxy has to go on while the client is dropped.
+#[tokio::test(flavor = "multi_thread")]
 async fn stopping_before_there_is_a_broker_ends_at_once() {
     let proxy = Proxy::start(Mode::Refuse).await;
     let service = worker(&Probe::default())(Settings::new(proxy.url()).unwrap());

@@ -14,7 +14,7 @@ pub(crate) use backoff::Backoff;
 use crate::settings::Settings;
 
 /// How long the broker may take to answer that a connection is closed.
-const CLOSE_TIME: Duration = Duration::from_secs(2);
+const CLOSE_TIME: Duration = Duration::from_secs(1);
 
 /// A supervised connection to one of the broker's nodes.
 ///

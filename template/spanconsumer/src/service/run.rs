@@ -21,7 +21,9 @@ use crate::publisher::Publisher;
 use crate::topology::{DeclareError, dead_letter_queue};
 
 /// How long giving back may take once it is decided: a few frames to a broker, which may be gone.
-const GIVE_BACK_TIME: Duration = Duration::from_secs(5);
+/// With the deadline before it and the closing after it, a stop stays below the 30 s that Kubernetes
+/// waits before it kills.
+const GIVE_BACK_TIME: Duration = Duration::from_secs(2);
 
 impl<S: Send + Sync + 'static> SpanConsumer<S> {
     /// Runs the service until `stop` completes; `at_once` ends the wait for what is in work.
