@@ -12,6 +12,10 @@ pub enum Error {
     #[error("the service has no processor: add one with SpanConsumer::processor")]
     NoProcessor,
 
+    /// Settings without a node to connect to.
+    #[error("the settings name no node of a broker: set Settings::nodes")]
+    NoNode,
+
     /// Two processors for one queue would share its messages at random.
     #[error(
         "two processors for queue `{queue}`: `{first}` and `{second}`; give each a queue of its own"

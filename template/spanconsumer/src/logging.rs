@@ -39,15 +39,45 @@ pub fn log_to_stderr(settings: &Settings) {
 }
 
 /// Reads the filter that the settings have checked. What lapin logs of a lost connection, the
-/// supervisor says better, so lapin is silent unless it is asked for.
+/// supervisor says better, so lapin is silent unless it is asked for; and never asked for what it
+/// logs of messages and frames, which is bodies and credentials.
 fn targets(filter: &str) -> Targets {
-    let targets: Targets = filter.parse().unwrap_or_default();
-    let lapin_named = targets
-        .iter()
-        .any(|(target, _)| target.starts_with("lapin"));
-    if lapin_named {
-        targets
-    } else {
-        targets.with_target("lapin", LevelFilter::OFF)
+    let asked: Targets = filter.parse().unwrap_or_default();
+    let mut targets = Targets::new().with_target("lapin", LevelFilter::OFF);
+    if let Some(level) = asked.default_level() {
+        targets = targets.with_default(level);
+    }
+    for (target, level) in &asked {
+        let most = if target.starts_with("lapin") {
+            LevelFilter::DEBUG
+        } else {
+            LevelFilter::TRACE
+        };
+        targets = targets.with_target(target, level.min(most));
+    }
+    targets.with_target("lapin::returned_messages", LevelFilter::OFF)
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::targets;
+
+    #[test]
+    fn lapin_is_silent_unless_it_is_asked_for() {
+        let targets = targets("trace");
+        assert!(targets.would_enable("service", &Level::TRACE));
+        assert!(!targets.would_enable("lapin::channel", &Level::ERROR));
+    }
+
+    #[test]
+    fn lapin_never_logs_bodies_or_credentials() {
+        let targets = targets("info,lapin=trace,lapin::returned_messages=trace");
+        assert!(targets.would_enable("lapin::channel", &Level::DEBUG));
+        assert!(!targets.would_enable("lapin::io_loop", &Level::TRACE));
+        assert!(!targets.would_enable("lapin::returned_messages", &Level::ERROR));
+        assert!(targets.would_enable("service", &Level::INFO));
+        assert!(!targets.would_enable("service", &Level::DEBUG));
     }
 }

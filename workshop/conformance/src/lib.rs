@@ -3,6 +3,8 @@
 mod probe;
 mod proxy;
 
+use std::time::Duration;
+
 use lapin::{Channel, Connection, ConnectionProperties};
 use spanconsumer::testing::Broker;
 
@@ -38,4 +40,25 @@ pub async fn bare_channel() -> (Connection, Channel) {
         .await
         .expect("the broker opens channels");
     (connection, channel)
+}
+
+/// What a test waits for comes long before that; a hang should fail, not last.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+
+/// How long a broker is left alone between two questions.
+const ASK_AGAIN: Duration = Duration::from_millis(20);
+
+/// Waits until something that can only be asked for is so: brokers tell nobody of a queue's depth.
+///
+/// # Panics
+///
+/// When it is not so in time.
+pub async fn eventually(what: &str, so: impl AsyncFn() -> bool) {
+    let asking = async {
+        while !so().await {
+            tokio::time::sleep(ASK_AGAIN).await;
+        }
+    };
+    let asked = tokio::time::timeout(DEADLINE, asking).await;
+    assert!(asked.is_ok(), "not within {DEADLINE:?}: {what}");
 }

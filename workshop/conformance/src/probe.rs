@@ -4,6 +4,9 @@ use std::future::{Ready, ready};
 use std::sync::Arc;
 
 use tokio::sync::{Semaphore, watch};
+use tokio::time::timeout;
+
+use crate::DEADLINE;
 
 /// A shared state that notes what happens and lets the test decide when it goes on.
 #[derive(Clone, Debug)]
@@ -51,11 +54,14 @@ impl Probe {
     ///
     /// # Panics
     ///
-    /// Never: the sender lives as long as the probe.
+    /// When they are not there in time.
     pub async fn noted(&self, count: usize) -> Vec<String> {
         let mut notes = self.notes.subscribe();
-        let notes = notes.wait_for(|notes| notes.len() >= count).await;
-        notes.expect("the sender is alive").clone()
+        let reached = notes.wait_for(|notes| notes.len() >= count);
+        match timeout(DEADLINE, reached).await {
+            Ok(notes) => notes.expect("the sender is alive").clone(),
+            Err(elapsed) => panic!("no {count} notes ({elapsed}), only {:?}", self.notes()),
+        }
     }
 
     /// Lets so many messages through the gate.
@@ -82,13 +88,14 @@ impl Probe {
     ///
     /// # Panics
     ///
-    /// Never: the sender lives as long as the probe.
+    /// When they are not there in time.
     pub async fn in_work(&self, count: usize) {
         let mut in_work = self.in_work.subscribe();
-        in_work
-            .wait_for(|in_work| in_work.now >= count)
-            .await
-            .expect("the sender is alive");
+        let reached = in_work.wait_for(|in_work| in_work.now >= count);
+        match timeout(DEADLINE, reached).await {
+            Ok(reached) => drop(reached.expect("the sender is alive")),
+            Err(elapsed) => panic!("{count} messages were not in work at once ({elapsed})"),
+        }
     }
 
     /// Returns how many messages were in front of the gate at once, at the most.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use conformance::{Mode, Probe, Proxy, bare_channel};
+use conformance::{Mode, Probe, Proxy, bare_channel, eventually};
 use lapin::options::QueueDeclareOptions;
 use lapin::types::FieldTable;
 use spanconsumer::testing::TestClient;
@@ -81,7 +81,7 @@ async fn stopping_gives_back_at_once_what_is_not_begun() {
         );
         stop.notify_one();
         // The first is still in work when the others are for anybody to take again.
-        while client.depth("numbers").await < 4 {}
+        eventually("four are back", async || client.depth("numbers").await == 4).await;
         probe.open_gate(1);
     });
 
@@ -105,7 +105,7 @@ async fn what_is_not_finished_at_the_deadline_is_given_back_unharmed() {
 
     assert_eq!(client.stop().await, Stopped::GaveBack);
 
-    assert_eq!(client.depth("numbers").await, 3);
+    eventually("all are back", async || client.depth("numbers").await == 3).await;
     assert_eq!(client.depth("numbers.dead").await, 0);
     let mut bodies = Vec::new();
     for _ in 0..3 {
@@ -131,7 +131,10 @@ async fn stopping_while_the_broker_is_away_ends_too() {
     // The processor was let through; that its message could not be acknowledged is no harm done.
     assert_eq!(stopped, Stopped::Finished);
     assert_eq!(probe.notes(), ["1", "1 done"]);
-    assert_eq!(client.depth("numbers").await, 1);
+    eventually("the message is back", async || {
+        client.depth("numbers").await == 1
+    })
+    .await;
 }
 
 // Several threads: the proxy has to go on while the client is dropped.

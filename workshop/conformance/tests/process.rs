@@ -2,19 +2,24 @@
 
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
-use conformance::{bare_channel, broker_url};
+use conformance::{Mode, Proxy, bare_channel, broker_url, eventually};
 use lapin::options::{QueueDeclareOptions, QueueDeleteOptions};
 use lapin::types::FieldTable;
+use lapin::uri::AMQPUri;
 use spanconsumer::testing::TestClient;
 use spanconsumer::{Incoming, Processor, QueueOptions, Settings, SpanConsumer};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, Command};
+use tokio::time::timeout;
 
 /// The process under test; killed when it is dropped.
 struct Sleeper {
     child: Child,
     log: Lines<BufReader<ChildStderr>>,
+    /// All that it has said.
+    said: String,
 }
 
 impl Sleeper {
@@ -28,17 +33,27 @@ impl Sleeper {
         Self {
             child,
             log: BufReader::new(log).lines(),
+            said: String::new(),
         }
     }
 
     /// Reads the log up to a line that contains `text`.
     async fn says(&mut self, text: &str) -> String {
-        while let Some(line) = self.log.next_line().await.expect("the log is text") {
+        while let Some(line) = self.line().await {
             if line.contains(text) {
                 return line;
             }
         }
         panic!("the log ended without `{text}`")
+    }
+
+    async fn line(&mut self) -> Option<String> {
+        let line = timeout(Duration::from_secs(30), self.log.next_line()).await;
+        let line = line
+            .expect("it says something in time")
+            .expect("the log is text");
+        self.said += line.as_deref().unwrap_or_default();
+        line
     }
 
     async fn signal(&self, signal: &str) {
@@ -50,13 +65,11 @@ impl Sleeper {
         assert!(sent.expect("there is a kill").success());
     }
 
+    /// Waits for its end, and returns the exit status with all that it has said.
     async fn ends(mut self) -> (ExitStatus, String) {
-        let mut rest = String::new();
-        while let Some(line) = self.log.next_line().await.expect("the log is text") {
-            rest += &line;
-            rest.push('\n');
-        }
-        (self.child.wait().await.expect("it can be waited for"), rest)
+        while self.line().await.is_some() {}
+        let status = self.child.wait().await.expect("it can be waited for");
+        (status, self.said)
     }
 }
 
@@ -127,11 +140,14 @@ async fn a_deadline_that_passes_is_3_and_the_message_is_back() {
     ]);
     sleeper.says("running").await;
     client.publish("naps", &3_600).await;
-    while client.depth("naps").await > 0 {}
+    eventually("it is in work", async || client.depth("naps").await == 0).await;
     sleeper.signal("TERM").await;
     let (status, _) = sleeper.ends().await;
     assert_eq!(status.code(), Some(3));
-    assert_eq!(client.depth("naps").await, 1);
+    eventually("the message is back", async || {
+        client.depth("naps").await == 1
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -145,28 +161,57 @@ async fn a_second_signal_does_not_wait_for_the_deadline() {
     ]);
     sleeper.says("running").await;
     client.publish("naps", &3_600).await;
-    while client.depth("naps").await > 0 {}
+    eventually("it is in work", async || client.depth("naps").await == 0).await;
     sleeper.signal("TERM").await;
     sleeper.says("shutting down").await;
     sleeper.signal("TERM").await;
     let (status, _) = sleeper.ends().await;
     assert_eq!(status.code(), Some(3));
-    assert_eq!(client.depth("naps").await, 1);
+    eventually("the message is back", async || {
+        client.depth("naps").await == 1
+    })
+    .await;
 }
 
 #[tokio::test]
-async fn sigterm_without_a_broker_is_0_and_no_password_is_logged() {
-    let mut sleeper = Sleeper::start(&[
-        // Port 1 is nobody's.
-        ("AMQP_URL", "amqp://app:s3cret@127.0.0.1:1/orders"),
-        ("LOG_LEVEL", "trace"),
-    ]);
-    let line = sleeper.says("trying again").await;
-    assert!(line.contains("amqp://app@127.0.0.1:1/orders"), "{line}");
+async fn sigterm_without_a_broker_is_0() {
+    // Port 1 is nobody's.
+    let mut sleeper = Sleeper::start(&[("AMQP_URL", "amqp://app@127.0.0.1:1/orders")]);
+    sleeper.says("trying again").await;
     sleeper.signal("TERM").await;
-    let (status, rest) = sleeper.ends().await;
+    let (status, _) = sleeper.ends().await;
     assert_eq!(status.code(), Some(0));
-    assert!(!rest.contains("s3cret"), "{rest}");
+}
+
+/// lapin keeps the thread of an attempt that is given up, for as long as the peer says nothing.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_peer_costs_one_thread_and_not_one_for_each_attempt() {
+    let proxy = Proxy::start(Mode::Silent).await;
+    let sleeper = Sleeper::start(&[("AMQP_URL", proxy.url()), ("CONNECT_TIMEOUT", "100ms")]);
+
+    proxy.accepted(8).await;
+
+    let id = sleeper.child.id().expect("it runs");
+    let tasks = std::fs::read_dir(format!("/proc/{id}/task")).unwrap();
+    let names = tasks.map(|task| std::fs::read_to_string(task.unwrap().path().join("comm")));
+    let kept = names.filter(|name| name.as_ref().is_ok_and(|name| name.starts_with("lapin")));
+    assert_eq!(kept.count(), 1);
+}
+
+#[tokio::test]
+async fn no_password_is_logged_whatever_is_asked_for() {
+    // A user who does not exist is refused, so that the whole way to the login is logged.
+    let url: AMQPUri = broker_url().await.parse().unwrap();
+    let (host, port) = (&url.authority.host, url.authority.port);
+    let url = format!("amqp://nobody:s3cret@{host}:{port}");
+    let mut sleeper = Sleeper::start(&[("AMQP_URL", &url), ("LOG_LEVEL", "trace,lapin=trace")]);
+    let line = sleeper.says("trying again").await;
+    assert!(line.contains("amqp://nobody@"), "{line}");
+    sleeper.signal("TERM").await;
+    let (status, said) = sleeper.ends().await;
+    assert_eq!(status.code(), Some(0));
+    assert!(!said.contains("s3cret"), "{said}");
 }
 
 #[tokio::test]
@@ -212,8 +257,8 @@ async fn nothing_of_a_body_is_logged() {
     let causes = format!("{:?}", dead.headers().get("x-failure-causes"));
     assert!(causes.contains("s3cret"), "{causes}");
     sleeper.signal("TERM").await;
-    let (_, rest) = sleeper.ends().await;
-    assert!(!rest.contains("s3cret"), "{rest}");
+    let (_, said) = sleeper.ends().await;
+    assert!(!said.contains("s3cret"), "{said}");
 }
 
 #[tokio::test]

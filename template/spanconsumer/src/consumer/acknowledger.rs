@@ -1,6 +1,6 @@
 //! Which deliveries are finished, and which acknowledgements that makes.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 
 /// Number of a delivery on its channel, counted from 1 by the broker.
 pub(super) type Tag = u64;
@@ -13,19 +13,18 @@ pub(super) type Tag = u64;
 /// message is acknowledged one by one, so that a slow message does not hold up the prefetch window.
 #[derive(Debug, Default)]
 pub(super) struct Acknowledger {
-    /// Everything from the first delivery that is not settled; tags have no gaps.
-    window: VecDeque<Slot>,
-    /// Deliveries that left the window: the first in it has the tag `settled + 1`.
-    settled: Tag,
-    /// How many in the window are finished.
+    /// What is not settled, never more than the prefetch.
+    unsettled: BTreeMap<Tag, Progress>,
+    /// The last delivery.
+    last: Tag,
+    /// How many are finished.
     finished: usize,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Slot {
+enum Progress {
     InWork,
     Finished,
-    Settled,
 }
 
 impl Acknowledger {
@@ -35,32 +34,30 @@ impl Acknowledger {
     ///
     /// When a tag does not follow the one before: the account would acknowledge the wrong message.
     pub(super) fn delivered(&mut self, tag: Tag) {
-        let expected = self.settled + self.window.len() as Tag + 1;
         assert_eq!(
-            tag, expected,
+            tag,
+            self.last + 1,
             "delivery tags have no gaps on a channel with one consumer"
         );
-        self.window.push_back(Slot::InWork);
+        self.last = tag;
+        self.unsettled.insert(tag, Progress::InWork);
     }
 
     /// Marks a delivery to be acknowledged with the next acknowledgements.
     pub(super) fn finished(&mut self, tag: Tag) {
-        if let Some(slot) = self.slot(tag)
-            && *slot == Slot::InWork
+        if let Some(progress) = self.unsettled.get_mut(&tag)
+            && *progress == Progress::InWork
         {
-            *slot = Slot::Finished;
+            *progress = Progress::Finished;
             self.finished += 1;
         }
     }
 
-    /// Marks a delivery as settled by other means, such as a `basic.nack` of its own.
+    /// Forgets a delivery that is settled by other means, such as a `basic.nack` of its own.
     pub(super) fn settled(&mut self, tag: Tag) {
-        if let Some(slot) = self.slot(tag)
-            && *slot == Slot::InWork
-        {
-            *slot = Slot::Settled;
+        if self.unsettled.remove(&tag) == Some(Progress::Finished) {
+            self.finished -= 1;
         }
-        self.forget_settled();
     }
 
     /// Counts the deliveries that are finished and not yet acknowledged.
@@ -69,59 +66,40 @@ impl Acknowledger {
     }
 
     /// Takes the tag up to which everything is finished, to be acknowledged with `multiple`.
+    ///
+    /// Not further than the last one that is not settled: a tag that was settled on its own is
+    /// unknown to the broker, and naming it would close the channel.
     pub(super) fn take_prefix(&mut self) -> Option<Tag> {
         let mut last = None;
-        while let Some(slot) = self.window.front() {
-            match slot {
-                Slot::InWork => break,
-                Slot::Finished => {
-                    self.finished -= 1;
-                    last = Some(self.settled + 1);
-                }
-                Slot::Settled => {}
-            }
-            self.window.pop_front();
-            self.settled += 1;
+        while let Some(entry) = self.unsettled.first_entry()
+            && *entry.get() == Progress::Finished
+        {
+            last = Some(entry.remove_entry().0);
+            self.finished -= 1;
         }
-        // Not further than the last finished one: a tag that was settled on its own before is
-        // unknown to the broker now, and naming it would close the channel.
         last
     }
 
     /// Takes the finished deliveries behind one that is still in work, to be acknowledged one by
     /// one.
     pub(super) fn take_scattered(&mut self) -> Vec<Tag> {
-        let first = self.settled + 1;
-        let mut tags = Vec::with_capacity(self.finished);
-        for (tag, slot) in (first..).zip(&mut self.window) {
-            if *slot == Slot::Finished {
-                *slot = Slot::Settled;
-                tags.push(tag);
-            }
+        if self.finished == 0 {
+            return Vec::new();
         }
         self.finished = 0;
-        tags
-    }
-
-    /// Lists the deliveries that are still in work.
-    pub(super) fn in_work(&self) -> Vec<Tag> {
-        (self.settled + 1..)
-            .zip(&self.window)
-            .filter(|(_, slot)| **slot == Slot::InWork)
+        self.unsettled
+            .extract_if(.., |_, progress| *progress == Progress::Finished)
             .map(|(tag, _)| tag)
             .collect()
     }
 
-    fn slot(&mut self, tag: Tag) -> Option<&mut Slot> {
-        let index = tag.checked_sub(self.settled + 1)?;
-        self.window.get_mut(usize::try_from(index).ok()?)
-    }
-
-    fn forget_settled(&mut self) {
-        while self.window.front() == Some(&Slot::Settled) {
-            self.window.pop_front();
-            self.settled += 1;
-        }
+    /// Lists the deliveries that are still in work.
+    pub(super) fn in_work(&self) -> Vec<Tag> {
+        let in_work = self
+            .unsettled
+            .iter()
+            .filter(|(_, progress)| **progress == Progress::InWork);
+        in_work.map(|(tag, _)| *tag).collect()
     }
 }
 

@@ -33,19 +33,13 @@ const USER_ID: &str = "x-failure-user-id";
 const LONGEST_TEXT: usize = 2 * 1024;
 const MOST_CAUSES: usize = 8;
 
-/// All headers have to fit into one frame, whose size is 128 KiB unless the broker says otherwise;
-/// the rest of it is left to properties.
-const LARGEST_HEADERS: usize = 112 * 1024;
-
 /// Makes the properties of the copy: the message's own, and headers that tell what went wrong.
-///
-/// `None` when the message's own headers leave no room for more.
 pub(super) fn properties(
     message: &Message,
     fault: &Fault,
     processor: &str,
     service: &str,
-) -> Option<BasicProperties> {
+) -> BasicProperties {
     let own = message.properties();
     let mut headers = own.headers().clone().unwrap_or_default();
     // With these, RabbitMQ would route the copy to where the original went as well.
@@ -70,14 +64,9 @@ pub(super) fn properties(
     if let Some(user_id) = own.user_id() {
         text(&mut headers, USER_ID, user_id.as_str());
     }
-    if table_size(&headers) > LARGEST_HEADERS {
-        return None;
-    }
-    Some(
-        copied(own)
-            .with_delivery_mode(PERSISTENT)
-            .with_headers(headers),
-    )
+    copied(own)
+        .with_delivery_mode(PERSISTENT)
+        .with_headers(headers)
 }
 
 /// Copies all properties but the headers, the expiration and the user.
@@ -116,26 +105,6 @@ fn text(headers: &mut FieldTable, name: &str, value: &str) {
 
 fn long_text(value: &str) -> AMQPValue {
     AMQPValue::LongString(value[..value.floor_char_boundary(LONGEST_TEXT)].into())
-}
-
-/// Counts the bytes of a table on the wire: AMQP 0-9-1, section 4.2.5.5, with every scalar taken
-/// for the largest.
-fn table_size(table: &FieldTable) -> usize {
-    let fields = table.inner().iter();
-    4 + fields
-        .map(|(name, value)| 1 + name.as_str().len() + value_size(value))
-        .sum::<usize>()
-}
-
-fn value_size(value: &AMQPValue) -> usize {
-    1 + match value {
-        AMQPValue::ShortString(text) => 1 + text.as_str().len(),
-        AMQPValue::LongString(text) => 4 + text.len(),
-        AMQPValue::ByteArray(bytes) => 4 + bytes.len(),
-        AMQPValue::FieldArray(list) => 4 + list.as_slice().iter().map(value_size).sum::<usize>(),
-        AMQPValue::FieldTable(table) => table_size(table),
-        _ => 8,
-    }
 }
 
 /// Seconds since 1970, AMQP's timestamp.

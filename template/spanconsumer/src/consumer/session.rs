@@ -77,7 +77,9 @@ impl Session {
                 .await?;
             Ok((channel, consumer))
         };
-        let (channel, consumer) = start.await.map_err(DeclareError::Lost)?;
+        let started = start.await;
+        let (channel, consumer) =
+            started.map_err(|error| worker.work.input.explain(&queue, error))?;
         let lost = CancellationToken::new();
         Ok(Self {
             number,
@@ -121,6 +123,10 @@ impl Session {
             self.take_what_is_ready(worker)?;
             let idle = self.gather(worker).await?;
             self.settler.acknowledge(idle).await?;
+            if !idle && self.settler.pending() > 0 {
+                // A rest below the batch: the next turn finds out whether there is more to come.
+                continue;
+            }
             let permits = Arc::clone(&worker.permits);
             tokio::select! {
                 biased;
@@ -224,7 +230,7 @@ impl Session {
             Ok(_of_an_earlier_session) => {}
             // It is given back.
             Err(error) if error.is_cancelled() => {}
-            // Everything that may panic in a task is caught inside.
+            // Panics are caught inside.
             Err(error) => error!(queue = &*self.queue, %error, "a message's task ended early"),
         }
     }

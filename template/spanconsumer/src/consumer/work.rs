@@ -4,8 +4,9 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, error, info_span, warn};
+use tracing::{Instrument, debug, error, info_span, warn};
 
 use super::dead_letter;
 use crate::link::Backoff;
@@ -34,6 +35,8 @@ pub(super) struct Work<S> {
     /// The input queue's declaration, and the output queue's where there is one.
     pub(super) input: Declaration,
     pub(super) output: Option<Declaration>,
+    /// Held by the one message that declares a missing queue for all.
+    pub(super) declaring: Mutex<()>,
 }
 
 /// How a delivery is settled.
@@ -65,11 +68,25 @@ impl<S: Send + Sync + 'static> Work<S> {
             queue = message.queue(),
             id = message.message_id()
         );
-        async {
+        let work = async {
             match self.call(&message).await {
                 Ok(results) => self.publish(results, &message, lost).await,
                 Err(fault) => self.fail(fault, &message, lost).await,
             }
+        };
+        // The function itself is guarded further inside, but its code also runs where an error is
+        // printed or something of its own is dropped.
+        let settled = AssertUnwindSafe(work).catch_unwind();
+        async {
+            let settlement = settled.await.unwrap_or_else(|panic| {
+                error!(
+                    error = panic_message(&*panic),
+                    "panic outside of the processor"
+                );
+                Settlement::LeaveToBroker
+            });
+            debug!(?settlement, "message done");
+            settlement
         }
         .instrument(span)
         .await
@@ -138,13 +155,6 @@ impl<S: Send + Sync + 'static> Work<S> {
         for handler in &self.context.error_handlers {
             self.tell(handler, &failure).await;
         }
-        let Some(properties) = properties else {
-            warn!(
-                processor,
-                "the message's own headers leave no room to say why it failed"
-            );
-            return Settlement::LeaveToBroker;
-        };
         let queue = dead_letter_queue(&self.input.queue);
         let copied = self.until_confirmed(&queue, message.raw(), properties, lost, &self.input);
         match copied.await {
@@ -210,18 +220,24 @@ impl<S: Send + Sync + 'static> Work<S> {
                 }
             }
             warn!(to = queue, %error, "not published, trying again");
-            if let PublishError::Unroutable(_) = error {
-                self.declare_again(declaration).await;
-            }
+            let again = async {
+                if let PublishError::Unroutable(_) = error {
+                    self.declare_again(declaration).await;
+                }
+                backoff.wait().await;
+            };
             tokio::select! {
                 () = lost.cancelled() => return Err(None),
-                () = backoff.wait() => {}
+                () = again => {}
             }
         }
     }
 
-    /// Brings back a queue that somebody deleted.
+    /// Brings back a queue that somebody deleted, unless another message is at it.
     async fn declare_again(&self, declaration: &Declaration) {
+        let Ok(_declaring) = self.declaring.try_lock() else {
+            return;
+        };
         let connection = self.context.publisher.link().connection().await;
         match declaration.declare(&connection).await {
             Ok(()) => {}

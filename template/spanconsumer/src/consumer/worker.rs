@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Mutex, Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -64,6 +64,7 @@ impl<S: Send + Sync + 'static> Worker<S> {
                 processor,
                 input,
                 output,
+                declaring: Mutex::default(),
             }),
             link,
             prefetch,

@@ -4,6 +4,7 @@ mod headers;
 mod incoming;
 mod json;
 mod outgoing;
+mod size;
 
 pub use headers::{HeaderValue, Headers};
 pub use incoming::{Incoming, Message};
@@ -13,3 +14,4 @@ pub use outgoing::{Outgoing, Results};
 pub(crate) use headers::short;
 pub(crate) use json::decode;
 pub(crate) use outgoing::{Encoded, PERSISTENT};
+pub(crate) use size::properties_size;

@@ -11,6 +11,7 @@ use std::future::Future;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use crate::consumer::ErrorHandler;
@@ -23,7 +24,8 @@ use crate::settings::Settings;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Stopped {
-    /// Everything that was in work is finished and settled.
+    /// Everything that was in work is finished, and settled unless its connection was lost: then the
+    /// broker hands it out again.
     Finished,
     /// The deadline passed, or a second signal came: what was still in work is with the broker
     /// again.
@@ -33,7 +35,7 @@ pub enum Stopped {
 /// The exit code when a service could not start.
 const EXIT_NOT_STARTED: u8 = 1;
 /// The exit code when the deadline passed before everything in work was finished.
-const EXIT_GAVE_BACK: u8 = 3;
+const EXIT_GAVE_BACK: i32 = 3;
 
 type Opener<S> = Box<dyn Fn() -> BoxFuture<anyhow::Result<S>> + Send + Sync>;
 
@@ -117,7 +119,7 @@ impl<S: Send + Sync + 'static> SpanConsumer<S> {
     /// Adds a task that runs after the last message is settled, before the connection closes, and
     /// before those added earlier: the opposite order of start-up.
     ///
-    /// An error is logged, and the other tasks still run.
+    /// An error is logged, and the other tasks still run; so is one that takes longer than 10 s.
     #[must_use]
     pub fn on_shutdown<F, Fut>(mut self, task: F) -> Self
     where
@@ -131,7 +133,8 @@ impl<S: Send + Sync + 'static> SpanConsumer<S> {
     /// Adds a function that sees every message that could not be processed, before its copy goes to
     /// the dead-letter queue.
     ///
-    /// An error or a panic in it is logged, and the other handlers still see the message.
+    /// It is waited for before the message is settled, so it should not take long. An error or a
+    /// panic in it is logged, and the other handlers still see the message.
     #[must_use]
     pub fn on_error<F, Fut>(mut self, handler: F) -> Self
     where
@@ -157,8 +160,9 @@ impl<S: Send + Sync + 'static> SpanConsumer<S> {
     /// [`Settings::drain_deadline`]; the second gives it back to the broker at once.
     ///
     /// 0: everything in work was finished. 1: the service could not start, with the reason in the
-    /// log. 3: the deadline passed, or a second signal came, and messages were given back. (2 is
-    /// for wrong settings, see [`Settings::parse`].)
+    /// log. 3: the deadline passed, or a second signal came, and messages were given back; the
+    /// process exits at once then, without returning from here. (2 is for wrong settings, see
+    /// [`Settings::parse`].)
     pub async fn run(&self) -> ExitCode {
         let (stop, at_once) = match signals::listen() {
             Ok(tokens) => tokens,
@@ -167,9 +171,10 @@ impl<S: Send + Sync + 'static> SpanConsumer<S> {
                 return ExitCode::from(EXIT_NOT_STARTED);
             }
         };
-        match self.supervise(stop.cancelled(), at_once.cancelled()).await {
+        match self.supervise(stop.cancelled(), &at_once).await {
             Ok(Stopped::Finished) => ExitCode::SUCCESS,
-            Ok(Stopped::GaveBack) => ExitCode::from(EXIT_GAVE_BACK),
+            // A function that blocks its thread would keep the runtime, and so `main`, from ending.
+            Ok(Stopped::GaveBack) => std::process::exit(EXIT_GAVE_BACK),
             Err(error) => {
                 error!(
                     error = format!("{:#}", anyhow::Error::new(error)),
@@ -194,7 +199,7 @@ impl<S: Send + Sync + 'static> SpanConsumer<S> {
     /// Dropping the future stops everything at once. What was in work is handed out again by the
     /// broker.
     pub async fn run_until(&self, shutdown: impl Future<Output = ()>) -> Result<Stopped, Error> {
-        self.supervise(shutdown, std::future::pending()).await
+        self.supervise(shutdown, &CancellationToken::new()).await
     }
 
     #[cfg(feature = "testing")]

@@ -38,6 +38,9 @@ pub(super) fn plan<S>(
     if processors.is_empty() {
         return Err(Error::NoProcessor);
     }
+    if settings.nodes.is_empty() {
+        return Err(Error::NoNode);
+    }
     let mut consumed: HashMap<&str, &'static str> = HashMap::new();
     let mut declared: HashMap<String, QueueOptions> = HashMap::new();
     let mut planned = Vec::with_capacity(processors.len());
@@ -49,7 +52,11 @@ pub(super) fn plan<S>(
                 second: processor.name,
             });
         }
-        if let Some(problem) = processor.processing.problem() {
+        let problem = match settings.prefetch {
+            Some(0) => Some("the setting PREFETCH is 0, which means no limit; set at least 1"),
+            _ => processor.processing.problem(),
+        };
+        if let Some(problem) = problem {
             return Err(Error::InvalidOption {
                 queue: processor.queue.clone(),
                 processor: processor.name,
@@ -83,6 +90,17 @@ pub(super) fn plan<S>(
             output,
             prefetch: processor.processing.effective_prefetch(settings.prefetch),
         });
+    }
+    for declared in declared.keys() {
+        let dead = dead_letter_queue(declared);
+        if let Some(other) = planned.iter().find(|planned| planned.input.queue == dead) {
+            return Err(Error::InvalidQueueName {
+                queue: dead,
+                processor: other.processor.name,
+                problem: "is the dead-letter queue of another queue here, which is declared in \
+                          another way; move its messages back instead",
+            });
+        }
     }
     Ok(planned)
 }
@@ -213,6 +231,30 @@ mod tests {
                 "{refusal}"
             );
         }
+    }
+
+    #[test]
+    fn a_processor_for_anothers_dead_letters_is_refused() {
+        let refusal = refusal([
+            Processor::transform("orders", "receipts", second),
+            Processor::consume("orders.dead", first),
+        ]);
+        assert!(
+            refusal.contains("`mine.orders.dead`") && refusal.contains("::first`"),
+            "{refusal}"
+        );
+    }
+
+    #[test]
+    fn settings_that_can_not_work_are_refused() {
+        let processors = [Arc::new(Processor::<()>::consume("orders", first))];
+        let mut settings = Settings::new("amqp://localhost").unwrap();
+        settings.prefetch = Some(0);
+        let refusal = plan(&processors, &settings).err().unwrap().to_string();
+        assert!(refusal.contains("PREFETCH"), "{refusal}");
+        settings.prefetch = None;
+        settings.nodes.clear();
+        assert!(matches!(plan(&processors, &settings), Err(Error::NoNode)));
     }
 
     #[test]

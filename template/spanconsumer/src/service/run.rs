@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::plan::{Planned, plan};
@@ -25,17 +26,20 @@ use crate::topology::{DeclareError, dead_letter_queue};
 /// waits before it kills.
 const GIVE_BACK_TIME: Duration = Duration::from_secs(2);
 
+/// How long a shutdown task may take: one that hangs must not keep the process from its end.
+const SHUTDOWN_TASK_TIME: Duration = Duration::from_secs(10);
+
 impl<S: Send + Sync + 'static> SpanConsumer<S> {
     /// Runs the service until `stop` completes; `at_once` ends the wait for what is in work.
     pub(super) async fn supervise(
         &self,
         stop: impl Future<Output = ()>,
-        at_once: impl Future<Output = ()>,
+        at_once: &CancellationToken,
     ) -> Result<Stopped, Error> {
         let planned = plan(&self.processors, &self.settings)?;
         info!(service = self.name, "starting");
         let link = Arc::new(self.link("consuming"));
-        let (mut stop, at_once) = (pin!(stop), pin!(at_once));
+        let mut stop = pin!(stop);
         let stopped = tokio::select! {
             biased;
             () = &mut stop => Ok(Stopped::Finished),
@@ -57,7 +61,7 @@ impl<S: Send + Sync + 'static> SpanConsumer<S> {
         planned: Vec<Planned<S>>,
         link: &Arc<Link>,
         mut stop: Pin<&mut impl Future<Output = ()>>,
-        at_once: Pin<&mut impl Future<Output = ()>>,
+        at_once: &CancellationToken,
     ) -> Result<Stopped, Error> {
         let opened = tokio::select! {
             biased;
@@ -68,12 +72,14 @@ impl<S: Send + Sync + 'static> SpanConsumer<S> {
         let stopped = self.serve(&state, planned, link, stop, at_once).await;
         for task in self.shutdown.iter().rev() {
             info!(task = task.name, "shutdown task");
-            if let Err(error) = caught((task.run)(Arc::clone(&state))).await {
-                error!(
-                    task = task.name,
-                    error = format!("{error:#}"),
-                    "shutdown task failed"
-                );
+            let done = caught((task.run)(Arc::clone(&state)));
+            match tokio::time::timeout(SHUTDOWN_TASK_TIME, done).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    let error = format!("{error:#}");
+                    error!(task = task.name, error, "shutdown task failed");
+                }
+                Err(_elapsed) => error!(task = task.name, "shutdown task takes too long, left"),
             }
         }
         stopped
@@ -85,7 +91,7 @@ impl<S: Send + Sync + 'static> SpanConsumer<S> {
         planned: Vec<Planned<S>>,
         link: &Arc<Link>,
         mut stop: Pin<&mut impl Future<Output = ()>>,
-        at_once: Pin<&mut impl Future<Output = ()>>,
+        at_once: &CancellationToken,
     ) -> Result<Stopped, Error> {
         for task in &self.startup {
             info!(task = task.name, "start-up task");
@@ -136,6 +142,8 @@ impl<S: Send + Sync + 'static> SpanConsumer<S> {
             }
         }
         let stopped = self.drain(&told_to, &mut workers, at_once).await;
+        // What is still there waits for a broker that does not answer, maybe with the link locked.
+        workers.shutdown().await;
         context.publisher.link().close().await;
         Ok(stopped)
     }
@@ -144,7 +152,7 @@ impl<S: Send + Sync + 'static> SpanConsumer<S> {
         &self,
         told_to: &Stop,
         workers: &mut JoinSet<()>,
-        at_once: Pin<&mut impl Future<Output = ()>>,
+        at_once: &CancellationToken,
     ) -> Stopped {
         let deadline = self.settings.drain_deadline;
         info!(
@@ -157,7 +165,7 @@ impl<S: Send + Sync + 'static> SpanConsumer<S> {
         tokio::select! {
             biased;
             () = &mut drained => return Stopped::Finished,
-            () = at_once => {}
+            () = at_once.cancelled() => {}
             () = tokio::time::sleep(deadline) => {
                 warn!(service = self.name, "deadline passed, giving back what is in work");
             }

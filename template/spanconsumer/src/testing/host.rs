@@ -205,6 +205,13 @@ impl Host {
     }
 }
 
+/// A start that failed has no client that would end it.
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.end(BTreeSet::new());
+    }
+}
+
 /// Runs the service to its end and cleans up, on the thread of its own.
 fn host<S, F>(settings: Settings, broker: Settings, service: F, ends: Ends)
 where

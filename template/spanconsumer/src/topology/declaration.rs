@@ -105,7 +105,8 @@ impl Declaration {
         }
     }
 
-    fn explain(&self, queue: &str, error: lapin::Error) -> DeclareError {
+    /// Tells a refusal, which no further try will change, from a loss.
+    pub(crate) fn explain(&self, queue: &str, error: lapin::Error) -> DeclareError {
         let ErrorKind::ProtocolError(refusal) = error.kind() else {
             return DeclareError::Lost(error);
         };
