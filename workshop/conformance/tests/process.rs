@@ -37,6 +37,32 @@ impl Sleeper {
         }
     }
 
+    /// Starts it on the client's queue.
+    async fn beside(client: &TestClient, variables: &[(&str, &str)]) -> Self {
+        let prefix = client.queue_name("");
+        let own = [("AMQP_URL", broker_url().await), ("QUEUE_PREFIX", &prefix)];
+        Self::start(&[&own[..], variables].concat())
+    }
+
+    /// Starts it on the client's queue, and gives it a message that takes an hour.
+    async fn asleep(client: &TestClient, drain_deadline: &str) -> Self {
+        let mut sleeper = Self::beside(client, &[("DRAIN_DEADLINE", drain_deadline)]).await;
+        sleeper.says("running").await;
+        client.publish("naps", &3_600).await;
+        eventually("it is in work", async || client.depth("naps").await == 0).await;
+        sleeper
+    }
+
+    /// Waits until it has ended with its message given back.
+    async fn gives_back(self, client: &TestClient) {
+        let (status, _) = self.ends().await;
+        assert_eq!(status.code(), Some(3));
+        eventually("the message is back", async || {
+            client.depth("naps").await == 1
+        })
+        .await;
+    }
+
     /// Reads the log up to a line that contains `text`.
     async fn says(&mut self, text: &str) -> String {
         while let Some(line) = self.line().await {
@@ -97,12 +123,7 @@ async fn queue_of_its_own() -> TestClient {
 #[tokio::test]
 async fn sigterm_stops_it_with_0_and_the_log_tells_each_step() {
     let client = queue_of_its_own().await;
-    let prefix = client.queue_name("");
-    let mut sleeper = Sleeper::start(&[
-        ("AMQP_URL", broker_url().await),
-        ("QUEUE_PREFIX", &prefix),
-        ("LOG_FORMAT", "text"),
-    ]);
+    let mut sleeper = Sleeper::beside(&client, &[("LOG_FORMAT", "text")]).await;
     for step in ["starting", "connected", "queue declared", "running"] {
         sleeper.says(step).await;
     }
@@ -116,9 +137,7 @@ async fn sigterm_stops_it_with_0_and_the_log_tells_each_step() {
 #[tokio::test]
 async fn sigint_stops_it_too_and_a_log_that_is_no_terminal_is_json() {
     let client = queue_of_its_own().await;
-    let prefix = client.queue_name("");
-    let mut sleeper =
-        Sleeper::start(&[("AMQP_URL", broker_url().await), ("QUEUE_PREFIX", &prefix)]);
+    let mut sleeper = Sleeper::beside(&client, &[]).await;
     let line = sleeper.says("running").await;
     let event: serde_json::Value = serde_json::from_str(&line).expect("a line is JSON");
     assert_eq!(event["level"], "INFO");
@@ -132,45 +151,19 @@ async fn sigint_stops_it_too_and_a_log_that_is_no_terminal_is_json() {
 #[tokio::test]
 async fn a_deadline_that_passes_is_3_and_the_message_is_back() {
     let client = queue_of_its_own().await;
-    let prefix = client.queue_name("");
-    let mut sleeper = Sleeper::start(&[
-        ("AMQP_URL", broker_url().await),
-        ("QUEUE_PREFIX", &prefix),
-        ("DRAIN_DEADLINE", "100ms"),
-    ]);
-    sleeper.says("running").await;
-    client.publish("naps", &3_600).await;
-    eventually("it is in work", async || client.depth("naps").await == 0).await;
+    let sleeper = Sleeper::asleep(&client, "100ms").await;
     sleeper.signal("TERM").await;
-    let (status, _) = sleeper.ends().await;
-    assert_eq!(status.code(), Some(3));
-    eventually("the message is back", async || {
-        client.depth("naps").await == 1
-    })
-    .await;
+    sleeper.gives_back(&client).await;
 }
 
 #[tokio::test]
 async fn a_second_signal_does_not_wait_for_the_deadline() {
     let client = queue_of_its_own().await;
-    let prefix = client.queue_name("");
-    let mut sleeper = Sleeper::start(&[
-        ("AMQP_URL", broker_url().await),
-        ("QUEUE_PREFIX", &prefix),
-        ("DRAIN_DEADLINE", "1h"),
-    ]);
-    sleeper.says("running").await;
-    client.publish("naps", &3_600).await;
-    eventually("it is in work", async || client.depth("naps").await == 0).await;
+    let mut sleeper = Sleeper::asleep(&client, "1h").await;
     sleeper.signal("TERM").await;
     sleeper.says("shutting down").await;
     sleeper.signal("TERM").await;
-    let (status, _) = sleeper.ends().await;
-    assert_eq!(status.code(), Some(3));
-    eventually("the message is back", async || {
-        client.depth("naps").await == 1
-    })
-    .await;
+    sleeper.gives_back(&client).await;
 }
 
 #[tokio::test]
@@ -231,8 +224,7 @@ async fn a_queue_with_other_arguments_is_1_with_the_reason() {
         )
         .await
         .unwrap();
-    let prefix = client.queue_name("");
-    let sleeper = Sleeper::start(&[("AMQP_URL", broker_url().await), ("QUEUE_PREFIX", &prefix)]);
+    let sleeper = Sleeper::beside(&client, &[]).await;
     let (status, log) = sleeper.ends().await;
     assert_eq!(status.code(), Some(1));
     assert!(
@@ -244,9 +236,7 @@ async fn a_queue_with_other_arguments_is_1_with_the_reason() {
 #[tokio::test]
 async fn nothing_of_a_body_is_logged() {
     let client = queue_of_its_own().await;
-    let prefix = client.queue_name("");
-    let mut sleeper =
-        Sleeper::start(&[("AMQP_URL", broker_url().await), ("QUEUE_PREFIX", &prefix)]);
+    let mut sleeper = Sleeper::beside(&client, &[]).await;
     sleeper.says("running").await;
     client.publish("naps", "s3cret").await;
     let line = sleeper.says("message failed").await;

@@ -12,16 +12,6 @@ use std::{
 /// Set in the child.
 const CHILD: &str = "SCAFFOLD_CHILD";
 
-/// What cargo-generate reads the user's name from; the template never shows it.
-const USER_NAMES: [&str; 6] = [
-    "CARGO_NAME",
-    "GIT_AUTHOR_NAME",
-    "GIT_COMMITTER_NAME",
-    "USER",
-    "USERNAME",
-    "NAME",
-];
-
 /// Tells whether this process is the child.
 pub(crate) fn is_child() -> bool {
     env::var_os(CHILD).is_some()
@@ -50,7 +40,10 @@ pub(crate) fn run() -> ExitCode {
 fn output() -> io::Result<Output> {
     let mut child = Command::new(env::current_exe()?);
     child.args(env::args_os().skip(1)).env(CHILD, "1");
-    if !USER_NAMES.iter().any(|name| env::var(name).is_ok()) {
+    if !scaffold::USER_NAMES
+        .iter()
+        .any(|name| env::var(name).is_ok())
+    {
         child.env("USER", "nobody");
     }
     child.output()

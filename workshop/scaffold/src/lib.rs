@@ -20,6 +20,16 @@ pub use render::Service;
 /// The name that the service in `template/` bears, and that every rendered one replaces.
 pub const SENTINEL: &str = "isle-service";
 
+/// What cargo-generate reads the user's name from; the template never shows it.
+pub const USER_NAMES: [&str; 6] = [
+    "CARGO_NAME",
+    "GIT_AUTHOR_NAME",
+    "GIT_COMMITTER_NAME",
+    "USER",
+    "USERNAME",
+    "NAME",
+];
+
 /// A clone of the template's repository.
 #[derive(Debug, Clone)]
 pub struct Template {

@@ -103,15 +103,7 @@ fn no_user_is_a_clear_error_or_none_at_all() {
     command
         .env("HOME", home.path())
         .env("GIT_CONFIG_NOSYSTEM", "1");
-    for name in [
-        "CARGO_NAME",
-        "GIT_AUTHOR_NAME",
-        "GIT_COMMITTER_NAME",
-        "USER",
-        "USERNAME",
-        "NAME",
-        "XDG_CONFIG_HOME",
-    ] {
+    for name in scaffold::USER_NAMES.into_iter().chain(["XDG_CONFIG_HOME"]) {
         command.env_remove(name);
     }
     // cargo-generate insists on a user although the template does not ask for one:

@@ -208,14 +208,7 @@ fn make_new_needs_no_user_and_heeds_no_stray_setting() {
     command
         .env("CARGO_HOME", home.path())
         .env("CARGO_GENERATE_VALUE_IN_QUEUE", "from_the_environment");
-    for name in [
-        "CARGO_NAME",
-        "GIT_AUTHOR_NAME",
-        "GIT_COMMITTER_NAME",
-        "USER",
-        "USERNAME",
-        "NAME",
-    ] {
+    for name in scaffold::USER_NAMES {
         command.env_remove(name);
     }
     run(&mut command).succeeded();
