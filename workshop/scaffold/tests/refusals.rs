@@ -28,6 +28,7 @@ const BAD_ANSWERS: [(&str, &str, &str); 22] = [
     ("out_queue", "a/b", "out_queue"),
     ("out_queue", "amq.x", "reserved by the broker"),
     ("out_queue", "in_queue.dead", "dead-letter queue"),
+    ("in_queue", "out_queue.dead", "dead-letter queue"),
 ];
 
 #[test]

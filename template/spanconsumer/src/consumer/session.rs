@@ -253,7 +253,12 @@ impl Session {
             self.settler.give_back(delivery.delivery_tag).await?;
         }
         loop {
-            self.settler.acknowledge(true).await?;
+            while let Some(joined) = worker.tasks.try_join_next() {
+                self.finish(joined);
+            }
+            // Only what one acknowledgement covers: the window need not move any more, and the
+            // broker has the fewer to apply before the channel closes.
+            self.settler.acknowledge(false).await?;
             tokio::select! {
                 biased;
                 () = worker.stop.give_back.cancelled() => break,

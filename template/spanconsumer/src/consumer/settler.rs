@@ -1,6 +1,7 @@
 //! Telling the broker what became of its deliveries, on the channel that they came on.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use lapin::Channel;
 use lapin::message::Delivery;
@@ -29,6 +30,10 @@ pub(super) struct Settler {
     /// What the observer hears once the broker has been told.
     unannounced: Vec<Settled>,
 }
+
+/// How long a quorum queue gets to apply the last acknowledgements: a few rounds of its log, each of
+/// them a write to disk.
+const APPLY_TIME: Duration = Duration::from_millis(250);
 
 /// Acknowledgements are sent at the latest for this many messages.
 const LARGEST_BATCH: usize = 64;
@@ -148,7 +153,12 @@ impl Settler {
             self.give_back(tag).await?;
         }
         self.acknowledge(true).await?;
-        // The broker answers after it has taken in every acknowledgement before.
+        // Quorum queues take acknowledgements as commands of a log. RabbitMQ's channel has some 32 of
+        // them under way (`quorum_commands_soft_limit`), keeps the others back until those are
+        // applied, and drops what it keeps when it is closed; nothing tells a client when it is done.
+        // What is dropped here would be processed again.
+        tokio::time::sleep(APPLY_TIME).await;
+        // The broker answers after it has read every acknowledgement before.
         self.channel
             .close(200, "drained".into())
             .await

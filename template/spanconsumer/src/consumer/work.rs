@@ -85,7 +85,11 @@ impl<S: Send + Sync + 'static> Work<S> {
                 );
                 Settlement::LeaveToBroker
             });
-            debug!(?settlement, "message done");
+            if lost.is_cancelled() {
+                warn!("done, but its channel was lost meanwhile: the broker hands it out again");
+            } else {
+                debug!(?settlement, "message done");
+            }
             settlement
         }
         .instrument(span)

@@ -52,6 +52,9 @@ pub struct Failure {
     pub verdict: Verdict,
 }
 
+/// As in the dead letter's headers.
+const LONGEST_LOGGED: usize = 2 * 1024;
+
 /// What went wrong, before it is known with which message.
 pub(crate) struct Fault {
     pub(crate) kind: FailureKind,
@@ -87,10 +90,16 @@ impl Fault {
     /// Returns the error with its causes; of a body that can't be decoded the outermost alone, for
     /// decoders quote the body, which is not for a log. The dead letter has it all.
     pub(crate) fn for_log(&self) -> String {
-        match self.kind {
+        let mut text = match self.kind {
             FailureKind::Undecodable => self.error.to_string(),
             _ => format!("{:#}", self.error),
+        };
+        // An error may quote a body of many megabytes.
+        if text.len() > LONGEST_LOGGED {
+            text.truncate(text.floor_char_boundary(LONGEST_LOGGED));
+            text.push('…');
         }
+        text
     }
 
     pub(crate) fn timed_out(timeout: Duration) -> Self {
@@ -125,4 +134,17 @@ pub(crate) fn panic_message(payload: &(dyn Any + Send)) -> &str {
         .copied()
         .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("a panic without a message")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_error_is_cut_in_the_log() {
+        let fault = Fault::failed(anyhow::Error::msg("é".repeat(1_000_000)));
+        assert_eq!(fault.for_log().len(), LONGEST_LOGGED + '…'.len_utf8());
+        let fault = Fault::failed(anyhow::anyhow!("no paper").context("print"));
+        assert_eq!(fault.for_log(), "print: no paper");
+    }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::{Args, Command, FromArgMatches};
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use super::Settings;
 use super::node::{InvalidNode, Node, Parts};
@@ -226,8 +226,21 @@ fn positive_duration(text: &str) -> Result<Duration, String> {
     Ok(duration)
 }
 
-fn filter(text: &str) -> Result<String, tracing_subscriber::filter::ParseError> {
-    text.parse::<Targets>().map(|_| text.to_owned())
+/// Takes what tracing takes, but for a word alone that is no level: tracing takes it for a target,
+/// and a misspelt level would silence everything.
+fn filter(text: &str) -> Result<String, String> {
+    for part in text.split(',').map(str::trim) {
+        let level = !part.is_empty() && part.parse::<LevelFilter>().is_ok();
+        if !level && !part.contains('=') {
+            return Err(
+                "expected off, error, warn, info, debug or trace, or target=level".to_owned(),
+            );
+        }
+    }
+    let targets: Result<Targets, _> = text.parse();
+    targets
+        .map(|_| text.to_owned())
+        .map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -278,6 +291,8 @@ mod tests {
             ("--drain-deadline=soon", "DRAIN_DEADLINE"),
             ("--connect-timeout=0s", "CONNECT_TIMEOUT"),
             ("--log-level=info,x=loud", "LOG_LEVEL"),
+            ("--log-level=wran", "LOG_LEVEL"),
+            ("--log-level=", "LOG_LEVEL"),
             ("--log-format=xml", "LOG_FORMAT"),
             ("--amqp-port=99999", "AMQP_PORT"),
             ("--amqp-url=rabbit", "AMQP_URL"),

@@ -27,7 +27,8 @@ pub(super) fn one_line(error: &clap::Error) -> String {
         }
         (ErrorKind::InvalidValue | ErrorKind::ValueValidation, Some(variable)) => {
             let value = context(ContextKind::InvalidValue).unwrap_or_default();
-            let value = if variable.starts_with("AMQP_") {
+            // A port is no secret, the other parts of an address may be.
+            let value = if variable.starts_with("AMQP_") && variable != "AMQP_PORT" {
                 String::new()
             } else {
                 format!(" `{value}`")
@@ -37,7 +38,7 @@ pub(super) fn one_line(error: &clap::Error) -> String {
                 (None, Some(valid)) => format!("expected one of {valid}"),
                 (None, None) => "not a value of that kind".to_owned(),
             };
-            format!("{variable}:{value} is wrong: {reason}")
+            format!("{variable}{value} is wrong: {reason}")
         }
         _ => {
             let text = error.to_string();

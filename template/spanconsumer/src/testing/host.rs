@@ -240,7 +240,7 @@ where
             .await
             .is_err()
         {
-            eprintln!("the broker did not answer, so the test's queues are still there");
+            eprintln!("the broker did not answer, so the test's queues may still be there");
         }
     });
 }
