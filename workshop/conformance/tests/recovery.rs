@@ -41,6 +41,15 @@ fn by_way_of<'a>(proxies: &'a [&Proxy]) -> impl FnOnce(&mut Settings) + 'a {
     }
 }
 
+/// Cuts the connection until all three messages are back in their queue, and waits until the next
+/// consumer has taken two of them.
+async fn outage(proxy: &Proxy, client: &TestClient) {
+    proxy.cut(Mode::Refuse);
+    eventually("all are back", async || client.depth("numbers").await == 3).await;
+    proxy.cut(Mode::Pass);
+    eventually("two are taken", async || client.depth("numbers").await == 1).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_connection_comes_back() {
     let (proxy, probe) = (Proxy::start(Mode::Pass).await, Probe::default());
@@ -86,10 +95,8 @@ async fn a_message_in_work_when_the_connection_is_lost_is_processed_again_and_re
     client.publish("numbers", &2).await;
     probe.in_work(2).await;
 
-    proxy.cut(Mode::Pass);
     client.publish("numbers", &3).await;
-    // Three wait for the new consumer, and two is all that it may have.
-    eventually("two are taken", async || client.depth("numbers").await == 1).await;
+    outage(&proxy, &client).await;
     assert_eq!(
         probe.notes().len(),
         2,
@@ -142,9 +149,8 @@ async fn what_finishes_for_a_lost_channel_acknowledges_nothing_on_the_next() {
     client.publish("numbers", &2).await;
     probe.in_work(2).await;
 
-    proxy.cut(Mode::Pass);
     client.publish("numbers", &3).await;
-    eventually("two are taken", async || client.depth("numbers").await == 1).await;
+    outage(&proxy, &client).await;
     // The first two of the old channel come through; their tags are those of the redeliveries.
     probe.open_gate(2);
     probe.noted(4).await;

@@ -5,7 +5,7 @@ mod support;
 use support::{Answer, folder, generate_from_path, listing, names, rendered, run, scaffold_new};
 
 /// A bad answer, and part of the reason.
-const BAD_ANSWERS: [(&str, &str, &str); 22] = [
+const BAD_ANSWERS: [(&str, &str, &str); 23] = [
     ("description", "", "description"),
     ("description", " ", "description"),
     ("description", "two\nlines", "description"),
